@@ -1,0 +1,143 @@
+"""Same arguments, same bits; quick to stop; clear refusals."""
+
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from topoml._core.errors import InputError
+from topoml.lattice import XY, Ising, simulate, start
+from topoml.lattice.chain import thermalisation
+from topoml.lattice.simulate import stream
+
+MODELS = [Ising(), XY(J=0.7)]
+
+
+def fields(ensemble, size, temperature):
+    return ensemble.configurations(size=size, temperature=temperature)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+def test_bits_depend_on_the_arguments_alone(model):
+    one = simulate(model, sizes=[6], temperatures=[1.1], samples=24, seed=7, n_chains=4, n_jobs=1)
+    many = simulate(
+        model, sizes=(8, 6, 3), temperatures=[0.5, 1.1, 2], samples=24, seed=7, n_chains=4, n_jobs=3
+    )
+    np.testing.assert_array_equal(fields(one, 6, 1.1), fields(many, 6, 1.1))
+    assert one.thinning[6][1.1] == many.thinning[6][1.1]
+    other = simulate(model, sizes=[6], temperatures=[1.1], samples=24, seed=8, n_chains=4)
+    assert (fields(one, 6, 1.1) != fields(other, 6, 1.1)).any()
+
+
+def test_more_chains_and_samples_continue_the_first():
+    few = simulate(Ising(), sizes=[5], temperatures=[2.0], samples=20, seed=1, n_chains=2)
+    more = simulate(Ising(), sizes=[5], temperatures=[2.0], samples=90, seed=1, n_chains=3)
+    np.testing.assert_array_equal(fields(few, 5, 2.0), fields(more, 5, 2.0)[:2, :10])
+
+
+def test_streams_differ():
+    keys = [(4, 1.0, 0), (4, 1.0, 1), (4, np.nextafter(1.0, 2.0), 0), (5, 1.0, 0)]
+    draws = {stream(0, size=s, temperature=t, chain=c).random() for s, t, c in keys}
+    draws.add(stream(1, size=4, temperature=1.0, chain=0).random())
+    assert len(draws) == 5
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+def test_what_comes_out(model):
+    e = simulate(model, sizes=[4, 2], temperatures=[3.0, 1], samples=12, seed=0, n_chains=3)
+    assert e.sizes == (2, 4)
+    assert e.temperatures == e.temperatures_of(2) == (1.0, 3.0)
+    x = fields(e, 4, 1.0)
+    assert x.shape == (3, 4, 4, 4)
+    assert x.dtype == model.dtype
+    assert (e.manifold, e.manifold_guessed, e.model, e.seed) == (model.manifold, False, model, 0)
+    assert e.version is not None
+    energy = e.energy(size=4, temperature=3.0)
+    expected = model.energy(fields(e, 4, 3.0)) / 16
+    np.testing.assert_allclose(energy, expected, rtol=1e-6)  # float32 sums of 32 bonds
+    assert energy.shape == (3, 4)
+    assert "sizes=(2, 4), 2 temperatures, 48 samples" in repr(e)
+    if model.name == "xy":
+        assert np.abs(x).max() <= np.float32(np.pi)
+
+
+def test_chains_are_independent():
+    x = fields(simulate(XY(), sizes=[3], temperatures=[0.5], samples=800, seed=0), 3, 0.5)
+    m = np.exp(1j * x).mean((-2, -1))
+    correlation = np.corrcoef(m.real) - np.eye(8)
+    assert np.abs(correlation).max() < 0.5
+
+
+def test_keyboard_interrupt_is_heard_at_once():
+    pressed = []
+
+    def press():
+        pressed.append(time.perf_counter())
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    timer = threading.Timer(0.3, press)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        simulate(Ising(), sizes=[256], temperatures=[2.27, 2.3], samples=8000, seed=0)
+    assert time.perf_counter() - pressed[0] < 10.0  # a tenth of a second where nothing else runs
+    for thread in threading.enumerate():
+        if thread.name.startswith("topoml-simulate"):
+            thread.join(30)  # what is in a kernel ends with it
+            assert not thread.is_alive()
+
+
+@dataclass(frozen=True)
+class Broken(Ising):
+    def sample(self, *args):
+        raise ZeroDivisionError("broken")
+
+
+def test_errors_of_a_model_come_through():
+    with pytest.raises(ZeroDivisionError, match="broken"):
+        simulate(Broken(), sizes=[4], temperatures=[1.0], samples=8, seed=0)
+
+
+def test_no_bar_without_a_terminal(capsys):
+    simulate(Ising(), sizes=[2], temperatures=[1.0], samples=8, seed=0, progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"samples": 30}, r"`samples` is 30; .* multiple of n_chains = 8. Use samples=32"),
+        ({"samples": 0}, "`samples` is 0; expected an integer of at least 1"),
+        ({"samples": 8.0}, "`samples` is 8.0"),
+        ({"sizes": []}, "`sizes` is empty"),
+        ({"sizes": 4}, r"`sizes` is 4; expected a list of numbers. Use \[4\]"),
+        ({"sizes": [4, 4]}, "`sizes` lists 4 twice"),
+        ({"sizes": [0]}, "`sizes` is 0; expected an integer of at least 1 and at most 32767"),
+        ({"sizes": [True]}, "`sizes` is True"),
+        ({"sizes": [40_000]}, "`sizes` is 40000"),
+        ({"temperatures": [0.0]}, "`temperatures` holds 0.0"),
+        ({"temperatures": [float("nan")]}, "`temperatures` holds nan"),
+        ({"temperatures": [float("inf")]}, "`temperatures` holds inf"),
+        ({"temperatures": ["2"]}, "`temperatures` holds '2'"),
+        ({"temperatures": [1, 1.0]}, "`temperatures` lists 1.0 twice"),
+        ({"seed": -1}, "`seed` is -1"),
+        ({"n_chains": 0}, "`n_chains` is 0"),
+        ({"n_jobs": 0}, "`n_jobs` is 0"),
+    ],
+)
+def test_refusals(wrong, message):
+    good = {"sizes": [4], "temperatures": [1.0], "samples": 8, "seed": 0}
+    with pytest.raises(InputError, match=message) as caught:
+        simulate(Ising(), **good | wrong)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", [Ising, XY], ids=lambda m: m.name)
+def test_only_the_ratio_of_coupling_and_temperature_matters(model):
+    """Halving J and T leaves the chain as it is, bit for bit: the factor is a power of two."""
+    *_, one = thermalisation(start(model(1.0), (6, 6), 1.5), np.random.default_rng(3), 10)
+    *_, half = thermalisation(start(model(0.5), (6, 6), 0.75), np.random.default_rng(3), 10)
+    np.testing.assert_array_equal(one.spins, half.spins)

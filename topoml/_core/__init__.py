@@ -1,0 +1,1 @@
+"""Floor 0: errors, argument checks, optional imports."""
