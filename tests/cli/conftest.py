@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-import topoml.phases  # noqa: F401 - so that its modules can be patched
+import topoml.phases  # so that its modules can be patched
 from topoml.cli import main
 from topoml.lattice import Ising, simulate
 

@@ -234,13 +234,14 @@ class TestFeatures:
 
 @pytest.fixture(scope="module")
 def few_fields():
-    """A quarter of the Gaussian fields, tabulated once for each size, to save time."""
+    """A quarter of the Gaussian fields, tabulated once for each table, to save time."""
     tables = {}
 
-    def once(observable, size, **options):
-        if size not in tables:
-            tables[size] = tabulate(observable, size, **options)
-        return tables[size]
+    def once(observable, size, *, rng, **options):
+        key = (observable, size, *options.items())
+        if key not in tables:
+            tables[key] = tabulate(observable, size, rng=rng, **options)
+        return tables[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(methods, "tabulate", once)

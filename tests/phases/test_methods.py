@@ -8,8 +8,8 @@ import pytest
 from topoml._core.errors import InputError
 from topoml.lattice import Ising, from_arrays, simulate
 from topoml.phases import BlockCrossing, TopologicalStiffness
+from topoml.phases.flow import JUMP, SLOPE
 from topoml.phases.methods import blocked, crossing_transition, flow_transition
-from topoml.phases.stiffness import JUMP, SLOPE
 from topoml.phases.transition import Curve
 
 T = np.array([2.15, 2.2, 2.23, 2.25, 2.27, 2.29, 2.31, 2.34, 2.4])

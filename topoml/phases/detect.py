@@ -82,7 +82,7 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
     r"""The classical answer on the same data.
 
     Scalars, labels, vectors: crossings of Binder's cumulant. Angles of a known XY coupling: the
-    helicity modulus with the logarithmic fit; other angles: :math:`\xi_2 / L` with its own,
+    helicity modulus with the fit of the flow; other angles: :math:`\xi_2 / L` with its own,
     :math:`.750691 + .21243 / (\ln L + C)`, which needs no Hamiltonian.
     """
     order = OrderParameter.of(ensemble)
@@ -102,7 +102,7 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
         helicity = Helicity(ensemble.model.J)
         curves = {size: curve(helicity, size) for size in ensemble.sizes}
         found = flow_transition(
-            [curves], helicity.names, method="{} over T, logarithmic fit over sizes"
+            [curves], helicity.names, method="{} over T, Kosterlitz flow over sizes"
         )
         return replace(found, curves={"helicity modulus / T": tuple(curves.values())})
     curves = {size: curve(CorrelationLength("circle", size), size) for size in ensemble.sizes}
@@ -111,6 +111,6 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
         ("correlation length",),
         jump=0.750691,
         slope=0.21243,
-        method="{} over L, logarithmic fit over sizes",
+        method="{} over L, Kosterlitz flow over sizes",
     )
     return replace(found, curves={"correlation length / L": tuple(curves.values())})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._core.errors import InputError
 from ..lattice import Ensemble
 from .crossing import Crossing, cross, extrapolate, pairs_of
+from .flow import JUMP, SLOPE, flow_fit
 from .observables import (
     Columns,
     Features,
@@ -24,7 +25,7 @@ from .observables import (
     curves_of,
 )
 from .resampling import block_means
-from .stiffness import JUMP, SLOPE, StiffnessTable, logarithmic_fit, tabulate
+from .stiffness import StiffnessTable, tabulate
 from .transition import Curve, Transition
 
 __all__ = [
@@ -297,23 +298,23 @@ def flow_transition(
     *,
     jump: float = JUMP,
     slope: float = SLOPE,
-    method: str = "topological stiffness from the {} of block spins, logarithmic fit over sizes",
+    method: str = "topological stiffness from the {} of block spins, Kosterlitz flow over sizes",
 ) -> Transition:
     """A BKT transition from curves of a stiffness; the first quantity leads."""
     method = method.format(names[0])
     lead = curves[0]
     rows = tuple(_jump_row(curve, jump) for curve in lead.values())
-    fit = logarithmic_fit(list(lead.values()), jump=jump, slope=slope)
+    fit = flow_fit(list(lead.values()), jump=jump, slope=slope)
     if fit.reason is not None:
         if len(lead) == 1 and rows[0]["estimate"] is not None:
             (curve,) = lead.values()
             position = (rows[0]["estimate"], rows[0]["error"])
             return _one_size(curve, method, position, f"the stiffness passes {jump:.4f}")
         return Transition(None, None, fit.reason, method, per_size=rows)
-    parts = {"bootstrap": float(np.nanstd(fit.replicates)), "fit window": fit.window}
+    parts = {"bootstrap": fit.statistical, "fit window": fit.window}
     others = {}
     for name, other in zip(names[1:], curves[1:], strict=True):
-        second = logarithmic_fit(list(other.values()), jump=jump, slope=slope)
+        second = flow_fit(list(other.values()), jump=jump, slope=slope)
         if second.reason is None:
             others[name] = second.estimate
             difference = fit.replicates - second.replicates
@@ -324,6 +325,7 @@ def flow_transition(
         "errors": parts,
         "other quantities": others,
         "C": fit.constant,
+        "c": fit.powers,
         "chi2": fit.chi2,
         "jump": jump,
         "slope": slope,

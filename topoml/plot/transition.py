@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from .._core.errors import InputError
 from ..phases import Curve, Transition
+from ..phases.flow import kosterlitz
 from ._style import COLOURS, MARKERS, new_axes
 
 __all__ = ["crossings", "stiffness", "transition"]
@@ -58,8 +59,23 @@ def crossings(found: Transition, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def _flow(ax: Axes, found: Transition, t_star: float, curves: tuple[Curve, ...]) -> None:
+    """The fitted flow of each size, as far as the fit reaches."""
+    d = found.diagnostics
+    for i, curve in enumerate(curves):
+        t = np.linspace(curve.temperature[0], curve.temperature[-1], 400)
+        x = 1 - t / t_star
+        c = sum(power * x ** (n + 1) for n, power in enumerate(d["c"]))
+        u, *_ = kosterlitz(np.full_like(t, math.log(curve.size) + d["C"]), np.asarray(c))
+        u[(u < -0.2) | (u > 0.3)] = math.nan
+        ax.plot(
+            t, d["jump"] + 2 * d["slope"] * u, color=COLOURS[i % len(COLOURS)], lw=1.2, alpha=0.7,
+            label="fit of the flow" if i == 0 else None,
+        )  # fmt: skip
+
+
 def stiffness(found: Transition, *, ax: Axes | None = None) -> Axes:
-    """Draw the stiffness of every size, its values at the transition by the fit, and the jump."""
+    """Draw the stiffness of every size, the fitted flow with size, and the universal jump."""
     name, curves = _leading(found)
     ax = new_axes(ax)
     _band(ax, found)
@@ -68,12 +84,7 @@ def stiffness(found: Transition, *, ax: Axes | None = None) -> Axes:
     if jump is not None:
         ax.axhline(jump, color="0.4", lw=0.8, ls=":", label=f"universal {jump:.4f}")
         if found.estimate is not None:
-            constant, slope = found.diagnostics["C"], found.diagnostics["slope"]
-            fit = [jump + slope / (math.log(curve.size) + constant) for curve in curves]
-            ax.plot(
-                np.full(len(fit), found.estimate), fit, "_", color="black", ms=10, mew=1.6,
-                label=r"fit $j + s/(\ln L + C)$",
-            )  # fmt: skip
+            _flow(ax, found, found.estimate, curves)
     ax.set(xlabel="temperature", ylabel=name.replace("K_eff", r"$K_\mathrm{eff}$"))
     ax.locator_params(axis="x", nbins=6)
     ax.legend(frameon=False, fontsize="small")
