@@ -90,7 +90,7 @@ def cell_pairs(
     face_at = np.empty(n, np.int32)
 
     per_sample = (n if want0 else 0) + (n if want1 else 0) + 4
-    pair = np.empty((per_sample, 2), np.int32)
+    pair = np.empty(((end - begin) * per_sample, 2), np.int32)  # all that can be
     value = np.empty(pair.shape, edge.dtype)
     essential = np.empty(16, np.int32)
     essential_value = np.empty(16, edge.dtype)
@@ -102,10 +102,6 @@ def cell_pairs(
 
     for sample in range(begin, end):
         tally = count[sample - begin]
-        if n_pairs + per_sample > pair.shape[0]:
-            room = n_pairs + n_pairs // 2 + per_sample
-            pair = grown(pair, room)
-            value = grown(value, room)
         if n_essential + 2 * n + 4 > essential.size:
             room = 2 * n_essential + 2 * n + 4
             essential = grown(essential, room)

@@ -227,7 +227,8 @@ def saddle_pairs(
     at_a, at_b = np.empty(cap, np.int32), np.empty(cap, np.int32)
     mask_a, mask_b = np.empty(cap, np.uint8), np.empty(cap, np.uint8)
 
-    pair = np.empty((cap // 3 + 16, 2), np.int32)
+    # minima and maxima are independent sets: no more than (H W + 1) / 2 of either
+    pair = np.empty(((end - begin) * (cap + 1), 2), np.int32)
     value = np.empty(pair.shape, x.dtype)
     essential = np.empty(16, np.int32)
     essential_value = np.empty(16, x.dtype)
@@ -267,10 +268,6 @@ def saddle_pairs(
 
         # Upwards: components of the sublevel set. Passages that make a loop are kept in `spare`.
         loops = 0
-        room = n_pairs + 4 * n + 4
-        if room > pair.shape[0]:
-            pair = grown(pair, room + room // 2)
-            value = grown(value, room + room // 2)
         room = n_essential + 4 * n + 4
         if room > essential.size:
             essential = grown(essential, room + room // 2)
