@@ -39,11 +39,12 @@ def _band(ax: Axes, found: Transition) -> None:
     )
 
 
-def _points(ax: Axes, curves: tuple[Curve, ...]) -> None:
+def _points(ax: Axes, curves: tuple[Curve, ...], *, joined: bool = True) -> None:
     for i, curve in enumerate(curves):
         ax.errorbar(
             curve.temperature, curve.value, curve.error, label=f"$L$ = {curve.size}", ms=4,
             color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], capsize=2, lw=0.8,
+            ls="-" if joined else "none",
         )  # fmt: skip
 
 
@@ -79,8 +80,8 @@ def stiffness(found: Transition, *, ax: Axes | None = None) -> Axes:
     name, curves = _leading(found)
     ax = new_axes(ax)
     _band(ax, found)
-    _points(ax, curves)
     jump = found.diagnostics.get("jump")
+    _points(ax, curves, joined=jump is None or found.estimate is None)
     if jump is not None:
         ax.axhline(jump, color="0.4", lw=0.8, ls=":", label=f"universal {jump:.4f}")
         if found.estimate is not None:
