@@ -8,6 +8,7 @@ from torch import Tensor
 from .._core.errors import InputError
 
 __all__ = [
+    "AXES",
     "check_construction",
     "check_dimensions",
     "check_field",
@@ -17,6 +18,8 @@ __all__ = [
     "check_superlevel",
     "check_tensor",
 ]
+
+AXES = ("C", "D", "H", "W")  # the spatial ones, of which the last count
 
 
 def check_tensor(name: str, x: object, shape: str, n_axes: int) -> Tensor:
@@ -84,19 +87,23 @@ def check_periodic(periodic: object, spatial_dims: int) -> tuple[bool, ...]:
     return tuple(periodic)
 
 
-def check_spatial_dims(spatial_dims: object) -> int:
-    """The number of spatial axes that the kernels serve."""
-    if spatial_dims != 2:
+def check_spatial_dims(spatial_dims: object, served: tuple[int, ...]) -> int:
+    """The number of spatial axes."""
+    if type(spatial_dims) is not int or spatial_dims not in served:
+        *first, last = map(str, served)
+        expected = f"{', '.join(first)} or {last}" if first else last
+        raise InputError(f"`spatial_dims` is {spatial_dims!r}; expected {expected}.")
+    return spatial_dims
+
+
+def check_construction(construction: object, spatial_dims: int) -> None:
+    """One of the complexes."""
+    expected = '"V", "T" or "F"' if spatial_dims == 2 else '"V" or "T"'
+    if construction not in (("V", "T", "F") if spatial_dims == 2 else ("V", "T")):
         raise InputError(
-            f"`spatial_dims` is {spatial_dims!r}; expected 2, the only dimension of this release."
+            f"`construction` is {construction!r}; expected {expected} in"
+            f" {spatial_dims}D."
         )
-    return 2
-
-
-def check_construction(construction: object) -> None:
-    """One of the three complexes."""
-    if construction not in ("V", "T", "F"):
-        raise InputError(f'`construction` is {construction!r}; expected "V", "T" or "F".')
 
 
 def check_superlevel(superlevel: object) -> None:

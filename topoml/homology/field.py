@@ -89,7 +89,7 @@ def field_persistence(
                 [0.0000, 1.0000],
                 [0.0000, 2.0000]])
     """
-    check_spatial_dims(spatial_dims)
+    check_spatial_dims(spatial_dims, (2,))
     if isinstance(manifold, type) or not isinstance(manifold, Manifold):
         raise InputError(
             f"`manifold` is {manifold!r}; expected one of topoml.lie, such as Circle()."

@@ -55,7 +55,7 @@ def _unpack(chunk: Chunk, first_sample: int, p: int, q: int, packed: tuple[Array
     essential[q : q + len(entry)] = entry_value
     i = j = 0
     for s in range(count.shape[0]):
-        for d in range(3):
+        for d in range(count.shape[2]):
             for _ in range(count[s, 0, d]):
                 birth[p + i] = pair[i, 0]
                 death[p + i] = pair[i, 1]

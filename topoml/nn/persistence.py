@@ -19,15 +19,15 @@ __all__ = ["CellPersistence", "CubicalPersistence", "FieldPersistence"]
 
 
 class CubicalPersistence(nn.Module):
-    """Persistence of scalar fields, (*batch, H, W) -> Diagrams: ``cubical_persistence``.
+    """Persistence of scalar fields, (*batch, *spatial) -> Diagrams: ``cubical_persistence``.
 
     No parameters. Differentiable; any floating dtype; the pairing runs on the CPU.
 
     Args:
-        homology_dimensions: Distinct integers among 0, 1, 2.
-        spatial_dims: Number of spatial axes; 2.
+        homology_dimensions: Distinct integers from 0 to ``spatial_dims``.
+        spatial_dims: Number of spatial axes: 1, 2, 3 or 4.
         periodic: One bool, or one an axis.
-        construction: "V" (4 neighbours), "T" (8 neighbours) or "F" (6 neighbours).
+        construction: "V" (4 neighbours in 2D), "T" (8) or, in 2D, "F" (6).
         superlevel: Filter from large values to small.
 
     Raises:
@@ -52,17 +52,18 @@ class CubicalPersistence(nn.Module):
         superlevel: bool = False,
     ) -> None:
         super().__init__()
-        self.homology_dimensions = check_dimensions(homology_dimensions, 2)
-        self.spatial_dims = check_spatial_dims(spatial_dims)
-        self.periodic = check_periodic(periodic, 2)
-        check_construction(construction)
+        self.spatial_dims = check_spatial_dims(spatial_dims, (1, 2, 3, 4))
+        self.homology_dimensions = check_dimensions(homology_dimensions, self.spatial_dims)
+        self.periodic = check_periodic(periodic, self.spatial_dims)
+        check_construction(construction, self.spatial_dims)
         check_superlevel(superlevel)
         self.construction, self.superlevel = construction, superlevel
 
     def extra_repr(self) -> str:
         return (
-            f"homology_dimensions={self.homology_dimensions}, periodic={self.periodic},"
-            f" construction={self.construction!r}, superlevel={self.superlevel}"
+            f"homology_dimensions={self.homology_dimensions}, spatial_dims={self.spatial_dims},"
+            f" periodic={self.periodic}, construction={self.construction!r},"
+            f" superlevel={self.superlevel}"
         )
 
     def forward(self, x: Tensor) -> Diagrams:
@@ -161,7 +162,7 @@ class FieldPersistence(nn.Module):
             )
         self.manifold = manifold
         self.homology_dimensions = check_dimensions(homology_dimensions, 2)
-        self.spatial_dims = check_spatial_dims(spatial_dims)
+        self.spatial_dims = check_spatial_dims(spatial_dims, (2,))
         self.periodic = check_periodic(periodic, 2)
 
     def extra_repr(self) -> str:
