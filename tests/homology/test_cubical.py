@@ -281,7 +281,7 @@ GOOD = torch.zeros(2, 4, 4)
         ({"homology_dimensions": (0, 3)}, r"`homology_dimensions` is \(0, 3\)"),
         ({"homology_dimensions": (0, 0)}, r"`homology_dimensions` is \(0, 0\)"),
         ({"homology_dimensions": (True,)}, r"`homology_dimensions` is \(True,\)"),
-        ({"spatial_dims": 3}, r"`spatial_dims` is 3; expected 2"),
+        ({"spatial_dims": 5}, r"`spatial_dims` is 5; expected 1, 2, 3 or 4"),
         ({"superlevel": 1}, r"`superlevel` is 1"),
     ],
 )

@@ -61,8 +61,8 @@ LAYERS = [
 
 def test_repr():
     assert [repr(layer) for layer in LAYERS] == [
-        "CubicalPersistence(homology_dimensions=(1, 0), periodic=(True, False), construction='F',"
-        " superlevel=True)",
+        "CubicalPersistence(homology_dimensions=(1, 0), spatial_dims=2, periodic=(True, False),"
+        " construction='F', superlevel=True)",
         "CellPersistence(homology_dimensions=(0, 1), periodic=(True, True))",
         "FieldPersistence(manifold=Sphere(n=2), homology_dimensions=(0,), periodic=(True, False))",
     ]
@@ -93,7 +93,7 @@ BAD = [
     {"periodic": (True,)},
     {"periodic": "no"},
 ]
-SPATIAL = [{"spatial_dims": 3}, {"spatial_dims": None}]
+SPATIAL = [{"spatial_dims": 5}, {"spatial_dims": None}]
 
 
 @pytest.mark.parametrize(

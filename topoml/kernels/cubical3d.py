@@ -41,19 +41,20 @@ def star_tables() -> tuple[Array, Array, Array, Array]:
     way = np.full((256, 8), 4, np.uint8)
     used = np.zeros(256, np.int32)
     for cubes in range(256):
-        reached = [t for t in range(8) if not cubes >> t & 1]
-        if not reached:  # all around: a maximum
+        free = {t for t in range(8) if not cubes >> t & 1}
+        if not free:  # all around: a maximum
             way[cubes, 0] = 3
-            reached = [0]
-        for t in reached:  # grows while it is walked: breadth first
-            for c in range(3):
-                u = t ^ (4 >> c)
-                if u in reached:
-                    continue
-                reached.append(u)
-                way[cubes, u] = c
-                signs = [u >> (2 - axis) & 1 for axis in range(3) if axis != c]
-                used[cubes] |= 1 << (4 * c + 2 * signs[0] + signs[1])
+            free = {0}
+        while len(free) < 8:
+            # squares across the first axis first: they are far from the edges of that axis, to
+            # which the others flow
+            c, t = min(
+                (c, t) for c in range(3) for t in range(8) if t not in free and t ^ (4 >> c) in free
+            )
+            free.add(t)
+            way[cubes, t] = c
+            signs = [t >> (2 - axis) & 1 for axis in range(3) if axis != c]
+            used[cubes] |= 1 << (4 * c + 2 * signs[0] + signs[1])
     reach = np.full((4096, 6), 12, np.uint8)
     left = np.zeros(4096, np.int32)
     for squares in range(4096):
