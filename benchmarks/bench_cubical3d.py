@@ -9,7 +9,6 @@ Memory is the growth of a process's high-water mark over one call on the largest
 """
 
 import argparse
-import json
 import subprocess
 import sys
 

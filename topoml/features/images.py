@@ -99,6 +99,13 @@ def image_on_grids(
     block = block_of(diagrams, diagrams.sample, diagrams.dimension)
     birth, life = diagrams.points[:, 0], diagrams.lifetime
     near = torch.isfinite(life.detach())
+    if torch.compiler.is_compiling():  # no kernels of our own, no shapes that depend on values
+        birth, life = birth.where(near, 0.0), life.where(near, 0.0)
+        weights = _weights(weight, birth, life, block).where(near, 0.0)
+        n_blocks = diagrams.n_samples * len(diagrams.homology_dimensions)
+        grids = birth_grid.to(birth), life_grid.to(birth)
+        image = _composed(birth, life, weights, block, n_blocks, *grids, bandwidth)
+        return from_blocks(image.to(dtype), diagrams)
     if not bool(near.all()):
         block, birth, life = block[near], birth[near], life[near]
     image = _Image.apply(  # type: ignore[no-untyped-call]

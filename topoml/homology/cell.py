@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .._core.errors import InputError
+from ..kernels import cell2d as kernels
 from ..kernels.batch import pair_batch
-from ..kernels.cell2d import cell_pairs
 from ._checks import check_dimensions, check_field, check_not_nan, check_periodic
-from ._gather import gather_diagrams, host_array, word_of
+from ._gather import diagrams_of, host_array, packed_tensors, register, word_of
 from .diagrams import Diagrams
 
 __all__ = ["cell_persistence", "pair_cells"]
@@ -80,7 +81,8 @@ def cell_persistence(
                 f" {edge.dtype}, {edge.device} as `edge` has shape {tuple(edge.shape)}."
             )
     vertex, edge, face = _without_absent(vertex, edge, face, wrap)
-    _check_monotone(vertex, edge, face, wrap)
+    if not torch.compiler.is_compiling():  # which cannot look at values
+        _check_monotone(vertex, edge, face, wrap)
     return pair_cells(vertex, edge, face, dimensions, wrap)
 
 
@@ -93,27 +95,48 @@ def pair_cells(
 ) -> Diagrams:
     """``cell_persistence`` without its checks."""
     batch_shape, (h, w) = edge.shape[:-3], edge.shape[-2:]
-    n, sites = batch_shape.numel(), h * w
-    if 4 * sites >= 2**31:
+    n = batch_shape.numel()
+    if 4 * h * w >= 2**31:
         raise InputError(f"`edge` has {h} x {w} sites a sample; expected less than 2**29.")
-    parts = [
-        (edge.new_empty(n, 0) if x is None else x.reshape(n, -1)) for x in (vertex, edge, face)
-    ]
-    vertices, edges, faces = (host_array(part) for part in parts)
+    given = [x.reshape(n, -1) for x in (vertex, edge, face) if x is not None]
+    values = given[0] if len(given) == 1 else torch.cat(given, 1)
+    packed = cell_pairs(values, [h, w], vertex is not None, face is not None, dimensions, wrap)
+    return diagrams_of(packed, batch_shape, dimensions)
+
+
+@torch.library.custom_op("topoml::cell_pairs", mutates_args=())
+def cell_pairs(
+    values: Tensor,
+    shape: Sequence[int],
+    has_vertex: bool,
+    has_face: bool,
+    homology_dimensions: Sequence[int],
+    periodic: Sequence[bool],
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """``cell_persistence`` of concatenated values (B, entries), as an operator of torch."""
+    h, w = shape
+    sites = h * w
+    array = host_array(values)
+    if np.isnan(array.min()):
+        raise InputError("`edge` or another value is NaN; expected numbers. Cure: mask with +inf.")
+    ends = np.cumsum([sites * has_vertex, 2 * sites])
+    vertices, edges, faces = map(np.ascontiguousarray, np.split(array, ends, axis=1))
     word = word_of(edges)
-    wrap0, wrap1 = wrap
-    want0, want1, want2 = (d in dimensions for d in range(3))
+    wrap0, wrap1 = periodic
+    want0, want1, want2 = (d in homology_dimensions for d in range(3))
     packed = pair_batch(
-        lambda begin, end: cell_pairs(
+        lambda begin, end: kernels.cell_pairs(
             vertices, edges, faces, word, begin, end, (h, w), wrap0, wrap1, want0, want1, want2
         ),
-        n,
+        len(array),
         sites,
         torch.get_num_threads(),
     )
     assert packed is not None, "NaN was checked for"
-    values = parts[1] if vertex is None and face is None else torch.cat(parts, 1)
-    return gather_diagrams(values, packed, batch_shape, dimensions, valueless=vertex is None)
+    return packed_tensors(packed, values)
+
+
+register(cell_pairs, lambda *_: 1)
 
 
 def _present(shape: torch.Size, wrap: tuple[bool, ...], axes: tuple[int, ...]) -> Tensor:

@@ -23,7 +23,7 @@ from ._checks import (
     check_spatial_dims,
     check_superlevel,
 )
-from ._gather import gather_diagrams, host_array, word_of
+from ._gather import diagrams_of, host_array, packed_tensors, register, word_of
 from .cubical4d import pair_4d
 from .diagrams import Diagrams
 
@@ -91,17 +91,35 @@ def cubical_persistence(
     wrap = check_periodic(periodic, n_axes)
     check_construction(construction, n_axes)
     check_superlevel(superlevel)
-    batch_shape, shape = x.shape[:-n_axes], x.shape[-n_axes:]
-    if math.prod(n + 2 for n in shape) * (3 if n_axes > 2 else 1) >= 2**31:
+    batch_shape = x.shape[:-n_axes]
+    packed = cubical_pairs(x, n_axes, dimensions, wrap, construction, superlevel)
+    return diagrams_of(packed, batch_shape, dimensions, superlevel=superlevel)
+
+
+@torch.library.custom_op("topoml::cubical_pairs", mutates_args=())
+def cubical_pairs(
+    x: Tensor,
+    spatial_dims: int,
+    homology_dimensions: Sequence[int],
+    periodic: Sequence[bool],
+    construction: str,
+    superlevel: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """``cubical_persistence`` without its checks, as an operator of torch."""
+    shape = x.shape[-spatial_dims:]
+    if math.prod(n + 2 for n in shape) * (3 if spatial_dims > 2 else 1) >= 2**31:
         size = " x ".join(map(str, shape))
         raise InputError(f"`x` has {size} entries a sample; expected less than 2**31 cells.")
     samples = host_array(x).reshape(-1, *shape)
-    packed = _pair(samples, dimensions, wrap, construction, -1.0 if superlevel else 1.0)
+    sign = -1.0 if superlevel else 1.0
+    packed = _pair(samples, tuple(homology_dimensions), tuple(periodic), construction, sign)
     if packed is None:
         check_not_nan("x", x)
         raise AssertionError("the kernel reports a NaN that is not there")
-    values = x.reshape(batch_shape.numel(), shape.numel())
-    return gather_diagrams(values, packed, batch_shape, dimensions, superlevel=superlevel)
+    return packed_tensors(packed, x)
+
+
+register(cubical_pairs, lambda x, spatial_dims, *_: spatial_dims)
 
 
 def _pair(
