@@ -61,7 +61,7 @@ def test_cubical_operator(dtype, construction):
 
 def test_cell_operator():
     edge = randn(3, 2 * 20).abs().requires_grad_()
-    torch.library.opcheck(cell_pairs, (edge, [4, 5], False, False, [0, 1], [True, True]))
+    torch.library.opcheck(cell_pairs, (edge, [4, 5], [False, True, False], [0, 1], [True, True]))
 
 
 @pytest.mark.parametrize("features", [image, curve])

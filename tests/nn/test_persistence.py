@@ -63,8 +63,9 @@ def test_repr():
     assert [repr(layer) for layer in LAYERS] == [
         "CubicalPersistence(homology_dimensions=(1, 0), spatial_dims=2, periodic=(True, False),"
         " construction='F', superlevel=True)",
-        "CellPersistence(homology_dimensions=(0, 1), periodic=(True, True))",
-        "FieldPersistence(manifold=Sphere(n=2), homology_dimensions=(0,), periodic=(True, False))",
+        "CellPersistence(homology_dimensions=(0, 1), spatial_dims=2, periodic=(True, True))",
+        "FieldPersistence(manifold=Sphere(n=2), homology_dimensions=(0,), spatial_dims=2,"
+        " periodic=(True, False))",
     ]
 
 

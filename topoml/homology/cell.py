@@ -1,6 +1,7 @@
-"""Persistence of an explicit filtration of the square lattice."""
+"""Persistence of an explicit filtration of the square or cubic lattice."""
 
 from collections.abc import Sequence
+from itertools import combinations, product
 
 import numpy as np
 import torch
@@ -9,42 +10,59 @@ from torch import Tensor
 from .._core.errors import InputError
 from ..kernels import cell2d as kernels
 from ..kernels.batch import pair_batch
-from ._checks import check_dimensions, check_field, check_not_nan, check_periodic
+from ._checks import (
+    AXES,
+    check_dimensions,
+    check_field,
+    check_not_nan,
+    check_periodic,
+    check_spatial_dims,
+)
 from ._gather import diagrams_of, host_array, packed_tensors, register, word_of
+from .cell3d import pair_cells_3d
 from .diagrams import Diagrams
 
 __all__ = ["cell_persistence", "pair_cells"]
+
+_NAMES = ("vertex", "edge", "face", "cube")  # by dimension
 
 
 def cell_persistence(
     vertex: Tensor | None,
     edge: Tensor,
     face: Tensor | None = None,
+    cube: Tensor | None = None,
     *,
     homology_dimensions: Sequence[int],
+    spatial_dims: int = 2,
     periodic: bool | Sequence[bool] = True,
 ) -> Diagrams:
     r"""Persistent homology of a filtration given on vertices, edges and faces of a lattice.
 
     ``edge[..., a, i, j]`` joins vertex (i, j) to its +1 neighbour along axis a; ``face[..., i, j]``
-    has (i, j) as its lowest corner. Entries beyond an open boundary are ignored. Exact, over Z/2;
-    ties go by (value, index); equal values make no class. The gradient of each birth and death
-    goes to one entry (at ties: one element of the Clarke subdifferential).
+    has (i, j) as its lowest corner. In 3D faces come in the order of the axes (01), (02), (12) that
+    they span, and ``cube`` has its lowest corner likewise. Entries beyond an open boundary are
+    ignored. Exact, over Z/2; ties go by (value, index); equal values make no class. The gradient of
+    each birth and death goes to one entry (at ties: one element of the Clarke subdifferential).
 
     The pairing runs on the CPU, on ``torch.get_num_threads()`` threads; values are gathered on the
-    tensors' device. O(N log N) time a sample of N sites, scratch about 60 bytes a site and thread.
+    tensors' device. O(N log N) time a sample of N sites, scratch about 60 bytes a site and thread;
+    in 3D as ``cubical_persistence`` on a grid of twice the side.
 
     Args:
         vertex: (*batch, H, W) float, or None: all vertices enter at 0 (index -1, no gradient).
-        edge: (*batch, 2, H, W) float, same dtype and device.
+            3D: (*batch, D, H, W).
+        edge: (*batch, 2, H, W) float, same dtype and device. 3D: (*batch, 3, D, H, W).
         face: (*batch, H, W) float, or None: a face enters with the largest of its edges, the one
-            of lower index among equals.
-        homology_dimensions: Distinct integers among 0, 1, 2.
+            of lower index among equals. 3D: (*batch, 3, D, H, W).
+        cube: In 3D (*batch, D, H, W) float, or None: with the largest of its faces.
+        homology_dimensions: Distinct integers from 0 to ``spatial_dims``.
+        spatial_dims: 2 or 3.
         periodic: One bool, or one an axis. Periods of 1 and 2 are exact.
 
     Returns:
-        Diagrams; indices count through concat(vertex.flat, edge.flat, face.flat) of one sample, a
-        tensor that is None counting nothing.
+        Diagrams; indices count through concat(vertex.flat, edge.flat, face.flat, cube.flat) of one
+        sample, a tensor that is None counting nothing.
 
     Raises:
         InputError: A tensor that is no float tensor, NaN, empty, or of a shape, dtype or device
@@ -62,45 +80,51 @@ def cell_persistence(
         >>> d.essential, d.essential_dimension
         (tensor([0., 3., 1., 4.]), tensor([0, 1, 1, 2]))
     """
-    edge = check_field("edge", edge, "(*batch, 2, H, W)", 3)
-    if edge.shape[-3] != 2:
+    n_axes = check_spatial_dims(spatial_dims, (2, 3))
+    axes = ", ".join(AXES[-n_axes:])
+    edge = check_field("edge", edge, f"(*batch, {n_axes}, {axes})", n_axes + 1)
+    if edge.shape[-1 - n_axes] != n_axes:
+        both = "both" if n_axes == 2 else "all"
         raise InputError(
-            f"`edge` has shape {tuple(edge.shape)}; expected (*batch, 2, H, W), the edges along"
-            " both axes."
+            f"`edge` has shape {tuple(edge.shape)}; expected (*batch, {n_axes}, {axes}), the edges"
+            f" along {both} axes."
         )
-    dimensions = check_dimensions(homology_dimensions, 2)
-    wrap = check_periodic(periodic, 2)
-    shape = (*edge.shape[:-3], *edge.shape[-2:])
-    for name, x in (("vertex", vertex), ("face", face)):
-        if x is None:
+    dimensions = check_dimensions(homology_dimensions, n_axes)
+    wrap = check_periodic(periodic, n_axes)
+    if cube is not None and n_axes == 2:
+        raise InputError("`cube` is given in 2D; expected None. Cure: spatial_dims=3.")
+    batch, lattice = edge.shape[: -1 - n_axes], edge.shape[-n_axes:]
+    cells = [vertex, edge, face, cube][: n_axes + 1]
+    for k, x in enumerate(cells):
+        if x is None or k == 1:
             continue
-        check_field(name, x, "(*batch, H, W)", 2)
+        stack = (3,) if (n_axes, k) == (3, 2) else ()
+        words = "".join(f"{n}, " for n in stack)
+        check_field(_NAMES[k], x, f"(*batch, {words}{axes})", n_axes + len(stack))
+        shape = (*batch, *stack, *lattice)
         if (tuple(x.shape), x.dtype, x.device) != (shape, edge.dtype, edge.device):
             raise InputError(
-                f"`{name}` has shape {tuple(x.shape)}, {x.dtype}, {x.device}; expected {shape},"
-                f" {edge.dtype}, {edge.device} as `edge` has shape {tuple(edge.shape)}."
+                f"`{_NAMES[k]}` has shape {tuple(x.shape)}, {x.dtype}, {x.device}; expected"
+                f" {shape}, {edge.dtype}, {edge.device} as `edge` has shape {tuple(edge.shape)}."
             )
-    vertex, edge, face = _without_absent(vertex, edge, face, wrap)
+    cells = _without_absent(cells, wrap)
     if not torch.compiler.is_compiling():  # which cannot look at values
-        _check_monotone(vertex, edge, face, wrap)
-    return pair_cells(vertex, edge, face, dimensions, wrap)
+        _check_monotone(cells, wrap)
+    return pair_cells(cells, dimensions, wrap)
 
 
 def pair_cells(
-    vertex: Tensor | None,
-    edge: Tensor,
-    face: Tensor | None,
-    dimensions: tuple[int, ...],
-    wrap: tuple[bool, ...],
+    cells: Sequence[Tensor | None], dimensions: tuple[int, ...], wrap: tuple[bool, ...]
 ) -> Diagrams:
-    """``cell_persistence`` without its checks."""
-    batch_shape, (h, w) = edge.shape[:-3], edge.shape[-2:]
-    n = batch_shape.numel()
-    if 4 * h * w >= 2**31:
-        raise InputError(f"`edge` has {h} x {w} sites a sample; expected less than 2**29.")
-    given = [x.reshape(n, -1) for x in (vertex, edge, face) if x is not None]
+    """``cell_persistence`` without its checks, of the tensors of vertices, edges and so on."""
+    n_axes = len(wrap)
+    edge = cells[1]
+    assert edge is not None
+    batch_shape, shape = edge.shape[: -1 - n_axes], edge.shape[-n_axes:]
+    given = [x.reshape(batch_shape.numel(), -1) for x in cells if x is not None]
     values = given[0] if len(given) == 1 else torch.cat(given, 1)
-    packed = cell_pairs(values, [h, w], vertex is not None, face is not None, dimensions, wrap)
+    present = [x is not None for x in cells]
+    packed = cell_pairs(values, shape, present, dimensions, wrap)
     return diagrams_of(packed, batch_shape, dimensions)
 
 
@@ -108,30 +132,49 @@ def pair_cells(
 def cell_pairs(
     values: Tensor,
     shape: Sequence[int],
-    has_vertex: bool,
-    has_face: bool,
+    given: Sequence[bool],
     homology_dimensions: Sequence[int],
     periodic: Sequence[bool],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """``cell_persistence`` of concatenated values (B, entries), as an operator of torch."""
-    h, w = shape
-    sites = h * w
+    """``cell_persistence`` of concatenated values (B, entries), as an operator of torch.
+
+    ``given``: for each dimension whether its cells are among them.
+    """
+    sites = int(np.prod(shape))
+    n_cells = sites * 4 ** (len(shape) - 1) * (4 if len(shape) == 3 else 1)
+    if n_cells >= 2**31:
+        size = " x ".join(map(str, shape))
+        raise InputError(f"`edge` has {size} sites a sample; expected less than 2**31 cells.")
     array = host_array(values)
     if np.isnan(array.min()):
         raise InputError("`edge` or another value is NaN; expected numbers. Cure: mask with +inf.")
-    ends = np.cumsum([sites * has_vertex, 2 * sites])
-    vertices, edges, faces = map(np.ascontiguousarray, np.split(array, ends, axis=1))
-    word = word_of(edges)
-    wrap0, wrap1 = periodic
-    want0, want1, want2 = (d in homology_dimensions for d in range(3))
-    packed = pair_batch(
-        lambda begin, end: kernels.cell_pairs(
-            vertices, edges, faces, word, begin, end, (h, w), wrap0, wrap1, want0, want1, want2
-        ),
-        len(array),
-        sites,
-        torch.get_num_threads(),
-    )
+    dimensions, n_threads = tuple(homology_dimensions), torch.get_num_threads()
+    if len(shape) == 3:
+        d, h, w = shape
+        wrap0, wrap1, wrap2 = periodic
+        packed = pair_cells_3d(
+            array,
+            (d, h, w),
+            (given[0], given[2], given[3]),
+            dimensions,
+            (wrap0, wrap1, wrap2),
+            n_threads,
+        )
+    else:
+        h, w = shape
+        ends = np.cumsum([sites * given[0], 2 * sites])
+        vertices, edges, faces = map(np.ascontiguousarray, np.split(array, ends, axis=1))
+        word = word_of(edges)
+        wrap0, wrap1 = periodic
+        want0, want1, want2 = (k in dimensions for k in range(3))
+        packed = pair_batch(
+            lambda begin, end: kernels.cell_pairs(
+                vertices, edges, faces, word, begin, end, (h, w), wrap0, wrap1, want0, want1, want2
+            ),
+            len(array),
+            sites,
+            n_threads,
+        )
     assert packed is not None, "NaN was checked for"
     return packed_tensors(packed, values)
 
@@ -139,49 +182,64 @@ def cell_pairs(
 register(cell_pairs, lambda *_: 1)
 
 
+def _stacked(x: Tensor, k: int, n_axes: int) -> Tensor:
+    """Cells of dimension k as (*batch, orientations, *lattice)."""
+    return x if 0 < k < n_axes else x.unsqueeze(-1 - n_axes)
+
+
 def _present(shape: torch.Size, wrap: tuple[bool, ...], axes: tuple[int, ...]) -> Tensor:
-    """Which cells that extend along ``axes`` exist, (H, W)."""
+    """Which of the cells that extend along ``axes`` exist, of the shape of the lattice."""
     present = torch.ones(shape, dtype=torch.bool)
-    if 0 in axes and not wrap[0]:
-        present[-1, :] = False
-    if 1 in axes and not wrap[1]:
-        present[:, -1] = False
+    for a in axes:
+        if not wrap[a]:
+            present.select(a, -1).fill_(False)
     return present
 
 
-def _without_absent(
-    vertex: Tensor | None, edge: Tensor, face: Tensor | None, wrap: tuple[bool, ...]
-) -> tuple[Tensor | None, Tensor, Tensor | None]:
+def _without_absent(cells: Sequence[Tensor | None], wrap: tuple[bool, ...]) -> list[Tensor | None]:
     """Check for NaN where cells exist; what stands beyond an open boundary becomes 0."""
-    shape = edge.shape[-2:]
-    if not all(wrap):
-        along = torch.stack([_present(shape, wrap, (a,)) for a in (0, 1)]).to(edge.device)
-        edge = edge.where(along, 0.0)
-        if face is not None:
-            face = face.where(_present(shape, wrap, (0, 1)).to(edge.device), 0.0)
-    for name, x in (("vertex", vertex), ("edge", edge), ("face", face)):
+    n_axes = len(wrap)
+    out: list[Tensor | None] = []
+    for k, x in enumerate(cells):
+        if x is not None and k > 0 and not all(wrap):
+            shape = x.shape[-n_axes:]
+            inside = torch.stack(
+                [_present(shape, wrap, axes) for axes in combinations(range(n_axes), k)]
+            ).to(x.device)
+            x = x.where(inside if k < n_axes else inside[0], 0.0)
         if x is not None:
-            check_not_nan(name, x)
-    return vertex, edge, face
+            check_not_nan(_NAMES[k], x)
+        out.append(x)
+    return out
 
 
-def _check_monotone(
-    vertex: Tensor | None, edge: Tensor, face: Tensor | None, wrap: tuple[bool, ...]
-) -> None:
-    shape = edge.shape[-2:]
-    for axis in (0, 1):
-        e = edge.detach().select(-3, axis)
-        present = _present(shape, wrap, (axis,)).to(e.device)
-        if vertex is None:
-            _check_below(torch.zeros_like(e), e, present, "vertex", f"edge[{axis}]")
-        else:
-            v = vertex.detach()
-            for ends in (v, v.roll(-1, axis - 2)):
-                _check_below(ends, e, present, "vertex", f"edge[{axis}]")
-        if face is not None:
-            present = _present(shape, wrap, (0, 1)).to(e.device)
-            for sides in (e, e.roll(-1, -1 - axis)):
-                _check_below(sides, face.detach(), present, f"edge[{axis}]", "face")
+def _check_monotone(cells: Sequence[Tensor | None], wrap: tuple[bool, ...]) -> None:
+    n_axes = len(wrap)
+    edge = cells[1]
+    assert edge is not None
+    lower, below = 0, cells[0]
+    if below is None:
+        below = torch.zeros_like(edge.detach().select(-1 - n_axes, 0))
+    for k in range(1, n_axes + 1):
+        x = cells[k]
+        if x is None:
+            continue
+        orientations = list(combinations(range(n_axes), k))
+        parts = list(combinations(range(n_axes), lower))
+        cell, side = _stacked(x.detach(), k, n_axes), _stacked(below.detach(), lower, n_axes)
+        for number, axes in enumerate(orientations):
+            name = _NAMES[k] if k == n_axes else f"{_NAMES[k]}[{number}]"
+            present = _present(x.shape[-n_axes:], wrap, axes).to(x.device)
+            for part_number, part in enumerate(parts):
+                if not set(part) <= set(axes):
+                    continue
+                part_name = f"{_NAMES[lower]}[{part_number}]" if lower else _NAMES[lower]
+                across = [a for a in axes if a not in part]
+                values = side.select(-1 - n_axes, part_number)
+                for shift in product((0, -1), repeat=len(across)):
+                    moved = values.roll(shift, [a - n_axes for a in across])
+                    _check_below(moved, cell.select(-1 - n_axes, number), present, part_name, name)
+        lower, below = k, x
 
 
 def _check_below(part: Tensor, cell: Tensor, present: Tensor, part_name: str, name: str) -> None:

@@ -83,7 +83,8 @@ class CellPersistence(nn.Module):
     No parameters. Differentiable; any floating dtype; the pairing runs on the CPU.
 
     Args:
-        homology_dimensions: Distinct integers among 0, 1, 2.
+        homology_dimensions: Distinct integers from 0 to ``spatial_dims``.
+        spatial_dims: 2 or 3.
         periodic: One bool, or one an axis.
 
     Raises:
@@ -95,28 +96,44 @@ class CellPersistence(nn.Module):
         >>> import torch
         >>> layer = CellPersistence(homology_dimensions=(0, 1))
         >>> layer
-        CellPersistence(homology_dimensions=(0, 1), periodic=(True, True))
+        CellPersistence(homology_dimensions=(0, 1), spatial_dims=2, periodic=(True, True))
         >>> edge = torch.tensor([[[1.0, 4.0]], [[2.0, 3.0]]])  # a 1 x 2 torus
         >>> layer(None, edge).points
         tensor([[0., 2.]])
     """
 
     def __init__(
-        self, *, homology_dimensions: Sequence[int], periodic: bool | Sequence[bool] = True
+        self,
+        *,
+        homology_dimensions: Sequence[int],
+        spatial_dims: int = 2,
+        periodic: bool | Sequence[bool] = True,
     ) -> None:
         super().__init__()
-        self.homology_dimensions = check_dimensions(homology_dimensions, 2)
-        self.periodic = check_periodic(periodic, 2)
+        self.spatial_dims = check_spatial_dims(spatial_dims, (2, 3))
+        self.homology_dimensions = check_dimensions(homology_dimensions, self.spatial_dims)
+        self.periodic = check_periodic(periodic, self.spatial_dims)
 
     def extra_repr(self) -> str:
-        return f"homology_dimensions={self.homology_dimensions}, periodic={self.periodic}"
+        return (
+            f"homology_dimensions={self.homology_dimensions}, spatial_dims={self.spatial_dims},"
+            f" periodic={self.periodic}"
+        )
 
-    def forward(self, vertex: Tensor | None, edge: Tensor, face: Tensor | None = None) -> Diagrams:
+    def forward(
+        self,
+        vertex: Tensor | None,
+        edge: Tensor,
+        face: Tensor | None = None,
+        cube: Tensor | None = None,
+    ) -> Diagrams:
         return cell_persistence(
             vertex,
             edge,
             face,
+            cube,
             homology_dimensions=self.homology_dimensions,
+            spatial_dims=self.spatial_dims,
             periodic=self.periodic,
         )
 
@@ -128,8 +145,8 @@ class FieldPersistence(nn.Module):
 
     Args:
         manifold: Where the spins live, such as ``topoml.lie.Circle()``.
-        homology_dimensions: Distinct integers among 0, 1, 2.
-        spatial_dims: Number of spatial axes; 2.
+        homology_dimensions: Distinct integers from 0 to ``spatial_dims``.
+        spatial_dims: Number of spatial axes: 2 or 3.
         periodic: One bool, or one an axis.
 
     Raises:
@@ -161,14 +178,14 @@ class FieldPersistence(nn.Module):
                 f"`manifold` is {manifold!r}; expected one of topoml.lie, such as Circle()."
             )
         self.manifold = manifold
-        self.homology_dimensions = check_dimensions(homology_dimensions, 2)
-        self.spatial_dims = check_spatial_dims(spatial_dims, (2,))
-        self.periodic = check_periodic(periodic, 2)
+        self.spatial_dims = check_spatial_dims(spatial_dims, (2, 3))
+        self.homology_dimensions = check_dimensions(homology_dimensions, self.spatial_dims)
+        self.periodic = check_periodic(periodic, self.spatial_dims)
 
     def extra_repr(self) -> str:
         return (
             f"manifold={self.manifold!r}, homology_dimensions={self.homology_dimensions},"
-            f" periodic={self.periodic}"
+            f" spatial_dims={self.spatial_dims}, periodic={self.periodic}"
         )
 
     def forward(self, field: Tensor, connection: Tensor | None = None) -> Diagrams:
