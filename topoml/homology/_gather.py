@@ -18,7 +18,6 @@ from .diagrams import Diagrams
 __all__ = [
     "Packed",
     "diagrams_of",
-    "gather_diagrams",
     "host_array",
     "packed_tensors",
     "register",
@@ -55,12 +54,17 @@ def packed_tensors(packed: PackedPairs, x: Tensor) -> Packed:
     return values[0], birth, death, of_pair, number, values[1], entry, dimension, sample
 
 
-def register(operator: Any, entry_axes: Callable[..., int]) -> None:  # noqa: ANN401
+def register(
+    operator: Any,  # noqa: ANN401
+    entry_axes: Callable[..., int],
+    *,
+    valueless: bool = False,
+) -> None:
     """Give an operator f(x, ...) -> Packed its shapes and its gradient in ``x``.
 
     ``entry_axes(x, ...)``: number of axes of ``x``, the last ones, through which entries count in
-    C order; an entry of -1 stands for a value without a gradient. Differentiable any number of
-    times.
+    C order. ``valueless``: entries of -1 occur, for values without a gradient. Differentiable any
+    number of times.
     """
 
     def fake(x: Tensor, *_: Any) -> Packed:  # noqa: ANN401
@@ -81,14 +85,14 @@ def register(operator: Any, entry_axes: Callable[..., int]) -> None:  # noqa: AN
         birth, death, sample, entry, essential_sample = ctx.saved_tensors
         entries = ctx.shape[-ctx.n_axes :].numel()
         n = ctx.shape.numel()
-        total = grad_points.new_zeros(n + 1)  # the last one for what has no gradient
+        total = grad_points.new_zeros(n + valueless)  # the last one for what has no gradient
         for index, number, grad in (
             (birth, sample, grad_points[:, 0]),
             (death, sample, grad_points[:, 1]),
             (entry, essential_sample, grads[4]),
         ):
             row = torch.add(index, number, alpha=entries)
-            total = total.index_add(0, row.where(index >= 0, n), grad)
+            total.index_add_(0, row.where(index >= 0, n) if valueless else row, grad)
         return total[:n].view(ctx.shape), *[None] * (ctx.n_inputs - 1)
 
     operator.register_fake(fake)
@@ -114,84 +118,6 @@ def diagrams_of(
         essential_dimension=of_essential,
         essential_sample=number,
         essential_index=entry,
-        batch_shape=batch_shape,
-        homology_dimensions=homology_dimensions,
-        superlevel=superlevel,
-    )
-
-
-class _Gather(torch.autograd.Function):
-    """Values that a kernel has read off ``x`` (B, entries), with the gradient of looking them up.
-
-    With ``valueless``, a row beyond ``x`` stands for no entry. Differentiable any number of times.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401
-        x: Tensor,
-        points: Tensor,
-        essential: Tensor,
-        rows: tuple[Tensor, ...],
-        valueless: bool,
-    ) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(*rows)
-        ctx.shape, ctx.valueless = x.shape, valueless
-        return points, essential
-
-    @staticmethod
-    def backward(ctx: Any, grad_points: Tensor, grad_essential: Tensor) -> Any:  # noqa: ANN401
-        n = ctx.shape.numel()
-        total = grad_points.new_zeros(
-            n + ctx.valueless
-        )  # an entry for the rows that stand for none
-        grads = (grad_points[:, 0], grad_points[:, 1], grad_essential)
-        for row, grad in zip(ctx.saved_tensors, grads, strict=True):
-            total.index_add_(0, row, grad)
-        if ctx.valueless:
-            total = total[:n]
-        return total.view(ctx.shape), None, None, None, None
-
-
-def gather_diagrams(
-    values: Tensor,
-    packed: PackedPairs,
-    batch_shape: torch.Size,
-    homology_dimensions: tuple[int, ...],
-    *,
-    superlevel: bool = False,
-    valueless: bool = False,
-) -> Diagrams:
-    """Diagrams of the pairs of ``values`` (B, entries), on its device and differentiable in it.
-
-    ``valueless``: entries of -1 occur, which have a value but no gradient.
-    """
-    points, birth, death, dimension, sample, essential, *rest = (
-        torch.from_numpy(array).to(values.device) for array in packed
-    )
-    essential_entry, essential_dimension, essential_sample = rest
-    points, essential = points.to(values.dtype), essential.to(values.dtype)
-    if values.requires_grad and torch.is_grad_enabled():
-        n_samples, entries = values.shape
-        rows = []
-        for entry, number in (
-            (birth, sample),
-            (death, sample),
-            (essential_entry, essential_sample),
-        ):
-            row = torch.add(entry, number, alpha=entries)
-            rows.append(row.where(entry >= 0, n_samples * entries) if valueless else row)
-        points, essential = _Gather.apply(values, points, essential, tuple(rows), valueless)  # type: ignore[no-untyped-call]
-    return Diagrams(
-        points=points,
-        dimension=dimension,
-        sample=sample,
-        birth_index=birth,
-        death_index=death,
-        essential=essential,
-        essential_dimension=essential_dimension,
-        essential_sample=essential_sample,
-        essential_index=essential_entry,
         batch_shape=batch_shape,
         homology_dimensions=homology_dimensions,
         superlevel=superlevel,

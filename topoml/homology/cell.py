@@ -179,7 +179,7 @@ def cell_pairs(
     return packed_tensors(packed, values)
 
 
-register(cell_pairs, lambda *_: 1)
+register(cell_pairs, lambda *_: 1, valueless=True)
 
 
 def _stacked(x: Tensor, k: int, n_axes: int) -> Tensor:
