@@ -261,9 +261,9 @@ def test_dtypes(dtype):
     assert of_diagrams(d) == of_diagrams(cubical_persistence(x.double(), **options(3)))
 
 
-def test_many_shapes_of_spins():
+def test_spins():
     """Fields of two values are nothing but plateaus, along which the gradient runs far."""
-    x = np.random.default_rng(5).choice([-1.0, 1.0], (12, 13, 14))
+    x = np.random.default_rng(5).choice([-1.0, 1.0], (20, 23, 26))
     for construction in "VT":
         d = cubical_persistence(torch.from_numpy(x), **options(3, construction=construction))
         assert of_diagrams(d) == nd_cubical(x, (False,) * 3, construction)
@@ -345,6 +345,20 @@ def test_tables_match_perfectly():
                 parent[a] = b
         components = sum(parent[d] == d for d in range(6))
         assert len(remaining) == bin(squares).count("1") - 6 + components
+
+
+@pytest.mark.parametrize("at", [0, 37, 39])
+def test_nan_in_any_chunk(at):
+    """Of a batch that is shared among threads."""
+    x = torch.zeros(40, 3, 4, 5)
+    x[at, 2, 1, 0] = torch.nan
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(InputError, match=rf"`x` is NaN at \({at}, 2, 1, 0\)"):
+            cubical_persistence(x, **options(3))
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,7 @@ def check_construction(construction: object, spatial_dims: int) -> None:
     expected = '"V", "T" or "F"' if spatial_dims == 2 else '"V" or "T"'
     if construction not in (("V", "T", "F") if spatial_dims == 2 else ("V", "T")):
         raise InputError(
-            f"`construction` is {construction!r}; expected {expected} in"
-            f" {spatial_dims}D."
+            f"`construction` is {construction!r}; expected {expected} in {spatial_dims}D."
         )
 
 

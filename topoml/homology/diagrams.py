@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -141,6 +142,19 @@ class Diagrams:
     def detach(self) -> Diagrams:
         """The same diagrams, cut from the graph of autograd."""
         return replace(self, points=self.points.detach(), essential=self.essential.detach())
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write to a file; see `topoml.homology.save`."""
+        from .storage import save  # it needs this class
+
+        save(self, path, overwrite=overwrite)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Diagrams:
+        """Read what `save` wrote; see `topoml.homology.load`."""
+        from .storage import load
+
+        return load(path)
 
     @staticmethod
     def cat(diagrams: Sequence[Diagrams]) -> Diagrams:
