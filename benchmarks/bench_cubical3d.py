@@ -26,15 +26,16 @@ KINDS = ("noise", "smooth", "signs")
 OPTIONS = {"homology_dimensions": (0, 1, 2), "spatial_dims": 3}
 
 MEMORY = """
-import resource, sys
-import numpy as np
+import re, sys
+from pathlib import Path
 from bench_cubical3d import field, peer, ours
 kind, side, who = sys.argv[1], int(sys.argv[2]), {"ours": ours, "cripser": peer}[sys.argv[3]]
+peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
 who(field(kind, 8))
 x = field(kind, side)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 who(x)
-print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+print(1024 * (peak() - before))
 """
 
 
