@@ -3,9 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from .._core.errors import InputError
 from ..homology import Diagrams
 from ._style import COLOURS, new_axes
+from .diagram import values_of
 
 __all__ = ["barcode"]
 
@@ -23,18 +23,8 @@ def barcode(diagrams: Diagrams, *, ax: Axes | None = None) -> Axes:
     Raises:
         InputError: Diagrams of a batch.
     """
-    if diagrams.batch_shape:
-        raise InputError(
-            f"`diagrams` has batch_shape {tuple(diagrams.batch_shape)}; expected a single sample."
-            " Cure: diagrams[i]."
-        )
+    points, births, low, high, margin = values_of(diagrams)
     ax = new_axes(ax, figsize=(4.5, 3.6))
-    points = diagrams.points.detach().cpu().double().numpy()
-    births = diagrams.essential.detach().cpu().double().numpy()
-    values = np.concatenate([points.reshape(-1), births])
-    values = values[np.isfinite(values)]
-    low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
-    margin = 0.05 * (high - low) or 0.5
     ends = np.array([low - 2 * margin, high + 2 * margin])  # where the infinities are drawn
     sign = -1.0 if diagrams.superlevel else 1.0
     bars = np.concatenate([points, np.stack([births, np.full(births.size, sign * np.inf)], 1)])
