@@ -6,6 +6,9 @@ Every row is one batch through the public functions. The peers, all of gudhi:
   periodic    PeriodicCubicalComplex(vertices=...) with the vertices of its pairs
   sklearn T   gudhi.sklearn.CubicalPersistence on top cells: neither periodic nor with indices
   doubled     PeriodicCubicalComplex of a bond filtration on a grid of twice the side
+
+"machine x" is what two threads gain on the machine at that moment: in the same rounds, arithmetic
+in registers that waits for nothing.
 """
 
 import argparse
@@ -15,10 +18,12 @@ import numpy as np
 import pytest
 import torch
 from gudhi.sklearn import CubicalPersistence as SklearnPersistence
+from numba import njit
 from timing import in_turn, keep, machine
 
 from topoml import nn
 from topoml.homology import cubical_persistence, field_persistence
+from topoml.kernels.batch import thread_pool
 from topoml.lattice import XY, Ising, simulate
 from topoml.lie import Circle
 
@@ -143,6 +148,18 @@ def test_field2d(benchmark):
     benchmark(field_persistence, theta, manifold=Circle(), homology_dimensions=DIMENSIONS)
 
 
+@njit(nogil=True)
+def multiply(n):
+    x = np.uint64(1)
+    for _ in range(n):
+        x = x * np.uint64(6364136223846793005) + np.uint64(1)
+    return x
+
+
+def arithmetic(n_threads, steps=2**24):
+    list(thread_pool(n_threads).map(multiply, [steps // n_threads] * n_threads))
+
+
 def time_side(side, seconds, rounds):
     n = max(64, 2**18 // side**2)
     batches, angles = fields(side, n)
@@ -183,7 +200,14 @@ def time_side(side, seconds, rounds):
         few = batch[:4]
         slow = in_turn({"gudhi": lambda few=few: gudhi_periodic(few)}, seconds=seconds, rounds=2)
         two = in_turn(
-            {"1": threads(1, periodic), "2": threads(2, periodic)}, seconds=seconds, rounds=rounds
+            {
+                "1": threads(1, periodic),
+                "2": threads(2, periodic),
+                "machine 1": lambda: arithmetic(1),
+                "machine 2": lambda: arithmetic(2),
+            },
+            seconds=seconds,
+            rounds=rounds,
         )
         torch.set_num_threads(1)
         ms = {name: 1e3 * value / n for name, value in t.items()}
@@ -198,6 +222,7 @@ def time_side(side, seconds, rounds):
             "x sklearn": f"{ms['sklearn T'] / ms['periodic']:.2f}",
             "x periodic": f"{gudhi_ms / ms['periodic']:.0f}",
             "2 threads x": f"{two['1'] / two['2']:.2f}",
+            "machine x": f"{two['machine 1'] / two['machine 2']:.2f}",
             "layer fwd+bwd x": f"{ms['layer'] / ms['periodic']:.2f}",
         }
         if kind == "XY":

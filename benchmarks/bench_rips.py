@@ -7,19 +7,21 @@ Clouds are normal in 3D, float64, one thread; ours are the public functions. The
   ripser      ripser(x, maxdim=0), a cloud at a time (ripser.py; left out where it is not installed)
   giotto-ph   ripser_parallel(x, maxdim=1), a cloud at a time: float32, no edges asked for
   gudhi       gudhi.sklearn.RipsPersistence, H0 and H1 of the list of clouds: values only
-Each engine of ours is forced in turn and has its ratio to the peer it calls.
+"fwd+bwd x": with gradients in the points, over without. Rows that a run leaves out are kept.
 """
 
 import argparse
 import importlib.util
+import json
+import math
 
 import numpy as np
 import pytest
 import torch
 from gudhi.sklearn import RipsPersistence
-from timing import in_turn, keep, machine
+from timing import RESULTS, in_turn, keep, machine
 
-from topoml.homology import _rips_engines, rips_persistence
+from topoml.homology import rips_persistence
 
 HAS_RIPSER = importlib.util.find_spec("ripser") is not None
 HAS_GIOTTO = importlib.util.find_spec("gph") is not None
@@ -67,20 +69,6 @@ def peers():
     return found
 
 
-class forced:
-    """One engine of ours, whatever is installed."""
-
-    def __init__(self, giotto):
-        self.giotto = giotto
-
-    def __enter__(self):
-        self.found = _rips_engines.giotto_available
-        _rips_engines.giotto_available = lambda: self.giotto
-
-    def __exit__(self, *_):
-        _rips_engines.giotto_available = self.found
-
-
 def assert_equal(diagrams, answers, atol):
     """Finite classes longer than the rounding of the peer, sorted by death then birth."""
     for found, answer in zip(diagrams, answers, strict=True):
@@ -96,14 +84,11 @@ def assert_equal(diagrams, answers, atol):
 
 
 def compare_answers(x, top):
-    """The same diagrams as every peer, with both engines, on the first two clouds of a batch."""
+    """The same diagrams as every peer, on the first two clouds of a batch."""
     x = x[:2]
-    dimensions = tuple(range(top + 1))
-    for engine in (True, False) if HAS_GIOTTO and top else (False,):
-        with forced(engine):
-            found = ours(torch.from_numpy(x), dimensions)
-        for name, peer in peers().items():  # giotto-ph and ripser round to float32
-            assert_equal(found, peer(x, top), 1e-12 if name == "gudhi" else 2e-6)
+    found = ours(torch.from_numpy(x), tuple(range(top + 1)))
+    for name, peer in peers().items():  # giotto-ph and ripser round to float32
+        assert_equal(found, peer(x, top), 1e-12 if name == "gudhi" else 2e-6)
 
 
 @pytest.mark.parametrize("n", [100, 300])
@@ -114,65 +99,42 @@ def test_tree(benchmark, n):
     benchmark(ours, torch.from_numpy(x), (0,))
 
 
-@pytest.mark.parametrize("engine", [True, False], ids=["giotto", "gudhi"])
-def test_loops(benchmark, engine):
-    if engine and not HAS_GIOTTO:
-        pytest.skip("the extra giotto is not installed")
+def test_loops(benchmark):
     x = clouds(64, 2)
     compare_answers(x, 1)
-    with forced(engine):
-        benchmark(ours, torch.from_numpy(x))
+    benchmark(ours, torch.from_numpy(x))
 
 
-def time_tree(n, seconds, rounds):
-    batch = max(1, 1600 // n)
+def time_clouds(n, batch, top, seconds, rounds):
+    """A row: ours with and without gradients, and the peers, on 4 clouds if they are slow."""
     x = clouds(n, batch)
-    compare_answers(x, 0)
+    compare_answers(x, top)
+    dimensions = tuple(range(top + 1))
     given, leaf = torch.from_numpy(x), torch.from_numpy(x.copy()).requires_grad_()
-    functions = {"ours": lambda: ours(given, (0,)), "layer": lambda: layer(leaf, (0,))}
-    t = in_turn(functions, seconds=seconds, rounds=rounds)
-    few = x[:4]
-    slow = in_turn(
-        {name: lambda peer=peer: peer(few, 0) for name, peer in peers().items()},
-        seconds=seconds,
-        rounds=2,
-    )
-    row = {"classes": "H0", "n": n, "batch": batch, "engine": "tree"}
+    t = {"ours": lambda: ours(given, dimensions), "layer": lambda: layer(leaf, dimensions)}
+    names = ("ripser", "giotto", "gudhi") if top == 0 else ("giotto", "gudhi")
+    known = {name: peers()[name] for name in names if name in peers()}
+    few = x if top else x[:4]
+    slow = {name: lambda peer=peer: peer(few, top) for name, peer in known.items()}
+    if top:
+        t = in_turn({**t, **slow}, seconds=seconds, rounds=rounds)
+    else:
+        t = in_turn(t, seconds=seconds, rounds=rounds) | in_turn(slow, seconds=seconds, rounds=2)
+    row = {"classes": "H0, H1" if top else "H0", "n": n, "batch": batch}
     row["ours (ms)"] = f"{1e3 * t['ours'] / batch:.3f}"
     for name in ("ripser", "giotto", "gudhi"):
-        known = name in slow
-        peer = slow.get(name, 0.0) / len(few)
-        row[f"{name} (ms)"] = f"{1e3 * peer:.3f}" if known else ""
-        row[f"ours / {name}"] = f"{t['ours'] / batch / peer:.4f}" if known else ""
+        peer = t.get(name, math.nan) / len(few)
+        row[f"{name} (ms)"] = f"{1e3 * peer:.3f}" if name in t else ""
+        row[f"ours / {name}"] = f"{t['ours'] / batch / peer:.4f}" if name in t else ""
     row["fwd+bwd x"] = f"{t['layer'] / t['ours']:.2f}"
-    return [row]
+    return row
 
 
-def time_loops(n, batch, seconds, rounds):
-    x = clouds(n, batch)
-    compare_answers(x, 1)
-    given, leaf = torch.from_numpy(x), torch.from_numpy(x.copy()).requires_grad_()
-    rows = []
-    for engine in ("giotto", "gudhi") if HAS_GIOTTO else ("gudhi",):
-        with forced(engine == "giotto"):
-            t = in_turn(
-                {
-                    "ours": lambda: ours(given),
-                    "layer": lambda: layer(leaf),
-                    engine: lambda engine=engine: peers()[engine](x, 1),
-                },
-                seconds=seconds,
-                rounds=rounds,
-            )
-        row = {"classes": "H0, H1", "n": n, "batch": batch, "engine": engine}
-        row["ours (ms)"] = f"{1e3 * t['ours'] / batch:.3f}"
-        for name in ("ripser", "giotto", "gudhi"):
-            known = name == engine
-            row[f"{name} (ms)"] = f"{1e3 * t[name] / batch:.3f}" if known else ""
-            row[f"ours / {name}"] = f"{t['ours'] / t[name]:.3f}" if known else ""
-        row["fwd+bwd x"] = f"{t['layer'] / t['ours']:.2f}"
-        rows.append(row)
-    return rows
+def known_rows():
+    """Those of earlier runs, by (classes, n)."""
+    path = RESULTS / "rips.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return {(row["classes"], row["n"]): row for row in rows}
 
 
 def main():
@@ -183,16 +145,13 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--batch", type=int, default=32)
     arguments = parser.parse_args()
-    about = machine(
-        "gudhi",
-        *["giotto-ph"] * HAS_GIOTTO,
-        *["ripser"] * HAS_RIPSER,
-    )
     torch.set_num_threads(1)
+    about = machine("gudhi", *["giotto-ph"] * HAS_GIOTTO, *["ripser"] * HAS_RIPSER)
     times = arguments.seconds, arguments.rounds
-    rows = [row for n in arguments.trees for row in time_tree(n, *times)]
-    rows += [row for n in arguments.sizes for row in time_loops(n, arguments.batch, *times)]
-    keep("rips", rows, about)
+    rows = [time_clouds(n, max(1, 1600 // n), 0, *times) for n in arguments.trees]
+    rows += [time_clouds(n, arguments.batch, 1, *times) for n in arguments.sizes]
+    table = known_rows() | {(row["classes"], row["n"]): row for row in rows}
+    keep("rips", [table[key] for key in sorted(table)], about)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 __all__ = [
+    "distances",
     "features",
     "homology",
     "lattice",
@@ -12,6 +13,7 @@ __all__ = [
     "nn",
     "phases",
     "plot",
+    "sklearn",
 ]
 
 try:

@@ -223,10 +223,13 @@ def test_ctrl_c(tmp_path, wait):
     command = [sys.executable, "-c", "import sys; from topoml.cli import main; sys.exit(main())",
                "detect", "xy", "--out", str(tmp_path / "results")]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(wait)
-    process.send_signal(signal.SIGINT)
-    start = time.monotonic()
-    out, error = process.communicate(timeout=30)
+    try:
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        out, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert time.monotonic() - start < 20  # well under 2 s where nothing else runs
     assert process.returncode == 130
     assert out == ""

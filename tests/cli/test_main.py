@@ -176,12 +176,15 @@ class TestCtrlC:
             [sys.executable, "-c", script, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(wait)
-        assert process.poll() is None, "it was over before Ctrl-C"
-        start = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(wait)
+            assert process.poll() is None, "it was over before Ctrl-C"
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
         return time.monotonic() - start, process.returncode, out, err
 
     @pytest.mark.parametrize(

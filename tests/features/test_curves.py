@@ -1,4 +1,4 @@
-"""betti_curve against gudhi, against the definition, and against components counted by scipy."""
+"""betti_curve and euler_curve against gudhi, the definitions, and components counted by scipy."""
 
 import math
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from scipy import ndimage
 
 from topoml._core.errors import InputError
-from topoml.features import betti_curve
+from topoml.features import betti_curve, euler_curve
 from topoml.homology import cubical_persistence
 
 from .made import diagrams, made, of_sample, random_samples
@@ -67,6 +67,32 @@ def test_counts_the_components_of_level_sets(superlevel, dtype):
             assert betti[1][i] == n_outside - 1  # holes, by Alexander duality
 
 
+@pytest.mark.parametrize("superlevel", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_counts_the_cells_of_level_sets(superlevel, dtype):
+    """chi = vertices - edges + squares on a torus, where all three dimensions have classes."""
+    x = torch.randint(0, 6, (2, 2, 7, 6), generator=torch.Generator().manual_seed(0)).to(dtype)
+    options = {"periodic": True, "superlevel": superlevel}
+    d = cubical_persistence(x, homology_dimensions=(2, 0, 1), **options)
+    curve = euler_curve(d, resolution=13, sample_range=(0, 6))
+    assert curve.dtype == dtype
+    assert curve.shape == (2, 2, 13)
+    highest = torch.minimum if superlevel else torch.maximum  # value at which a cell comes in
+    along = highest(x, x.roll(1, 2)), highest(x, x.roll(1, 3))
+    square = highest(along[0], along[0].roll(1, 3))
+    for i, t in enumerate(np.arange(13) / 2):
+        cells = [(y >= t if superlevel else y <= t).sum((2, 3)) for y in (x, *along, square)]
+        assert torch.equal(curve[..., i].long(), cells[0] - cells[1] - cells[2] + cells[3])
+
+
+def test_euler_curve_of_some_dimensions():
+    d = made([[(0, 0.0, 1.0), (1, 0.0, 2.0), (2, 1.0, math.inf), (3, 0.5, 1.5)]],
+        homology_dimensions=(3, 1, 0, 2))  # fmt: skip
+    betti = betti_curve(d, **OPTIONS).reshape(4, 9)
+    expected = betti[2] - betti[1] + betti[3] - betti[0]
+    assert torch.equal(euler_curve(d, **OPTIONS)[0], expected)
+
+
 def test_thresholds_are_rounded_to_the_dtype_of_the_points():
     """A birth at float32(0.1) is there at the threshold 0.1, although float32(0.1) > 0.1."""
     for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
@@ -104,6 +130,7 @@ def test_no_gradient():
     d = made([[(0, 0.0, 1.0)]])
     d.points.requires_grad_()
     assert not betti_curve(d, **OPTIONS).requires_grad
+    assert not euler_curve(d, **OPTIONS).requires_grad
 
 
 GOOD = made([[(0, 0.0, 1.0)]])
@@ -125,6 +152,9 @@ GOOD = made([[(0, 0.0, 1.0)]])
 )
 def test_bad_input(change, message):
     arguments = {"diagrams": GOOD} | OPTIONS | change
+    d = arguments.pop("diagrams")
+    with pytest.raises(InputError, match="^" + message):
+        euler_curve(d, **arguments)
     with pytest.raises(InputError, match="^" + message) as error:
-        betti_curve(arguments.pop("diagrams"), **arguments)
+        betti_curve(d, **arguments)
     assert "\n" not in str(error.value)

@@ -269,6 +269,17 @@ def test_spins():
         assert of_diagrams(d) == nd_cubical(x, (False,) * 3, construction)
 
 
+@pytest.mark.parametrize("construction", ["V", "T"])
+def test_large(construction):
+    """More loops than 64 * 64: sets of them have two levels, and arrays grow."""
+    x = np.random.default_rng(6).normal(size=(30, 32, 34))
+    d = cubical_persistence(
+        torch.from_numpy(x), **options(3, periodic=True, construction=construction)
+    )
+    assert (d.dimension == 1).sum() > 4096
+    assert of_diagrams(d) == nd_cubical(x, (True,) * 3, construction)
+
+
 class TestOneDimension:
     @given(fields(1, 9), st.booleans(), st.booleans(), st.sampled_from("VT"))
     def test_equals_boundary_matrix(self, x, periodic, superlevel, construction):

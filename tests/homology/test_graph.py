@@ -144,8 +144,13 @@ def test_extended(graph):
     assert not len(d.essential)
     values = torch.stack([vertex[d.birth_index], vertex[d.death_index]], 1)
     assert torch.equal(values, d.points)
-    sign = torch.where(d.dimension == 0, 1, -1)
-    assert (d.lifetime * sign >= 0).all()
+    lengths = [abs(death - birth) for birth, death in d.points.tolist()]
+    assert d.lifetime.tolist() == lengths
+    kept = d.threshold(1.0)
+    assert kept.lifetime.tolist() == [length for length in lengths if length > 1]
+    assert kept.dimension.tolist() == [
+        int(k) for k, length in zip(d.dimension, lengths, strict=True) if length > 1
+    ]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -195,7 +200,12 @@ def test_extended_direction():
     one = graph_persistence(vertex, edges, homology_dimensions=(1,), extended=True)
     assert one.superlevel
     assert one.lifetime.tolist() == [2.0]
-    assert not graph_persistence(vertex, edges, extended=True, **BOTH).superlevel
+    both = graph_persistence(vertex.requires_grad_(), edges, extended=True, **BOTH)
+    assert not both.superlevel
+    assert both.lifetime.tolist() == [2.0, 2.0]
+    (grad,) = torch.autograd.grad(both.lifetime.sum(), vertex)
+    assert grad.tolist() == [2.0, -2.0, 0.0]
+    vertex = vertex.detach()
     assert not graph_persistence(vertex, edges, homology_dimensions=(1,)).superlevel
 
 

@@ -1,36 +1,31 @@
 """rips_persistence: brute force, scipy, ripser, gudhi; ties, boxes, weights, gradients, errors."""
 
-import importlib.util
 import itertools
 import math
+import signal
+import subprocess
+import sys
+import time
 
 import gudhi
 import numpy as np
 import pytest
 import torch
 from gudhi.weighted_rips_complex import WeightedRipsComplex
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import pdist, squareform
 
 from topoml._core.errors import InputError
 from topoml.homology import Diagrams, _rips_engines, farthest_points, rips_persistence
+from topoml.kernels.ripser import bounded_ripser
 
 from .oracles import INF, of_diagrams, reduce_boundary
 
 ALL = (0, 1, 2)
-HAS_GIOTTO = importlib.util.find_spec("gph") is not None
-ENGINES = [
-    pytest.param(True, id="giotto", marks=pytest.mark.skipif(not HAS_GIOTTO, reason="no extra")),
-    pytest.param(False, id="gudhi"),
-]
-with_engine = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request, monkeypatch):
-    monkeypatch.setattr(_rips_engines, "giotto_available", lambda: request.param)
+SLOW = pytest.mark.slow
+few = settings(max_examples=30)
 
 
 def cloud(n, d, seed, dtype=torch.float64):
@@ -115,17 +110,17 @@ def assert_close(ours, theirs, rtol=1e-14):
     )
 
 
-@with_engine
+@few
 @given(n=st.integers(1, 8), seed=st.integers(0, 2**31), limit=st.sampled_from([1.0, 2.0, 3.0, INF]))
-def test_equals_brute_force_with_ties(engine, n, seed, limit):
+def test_equals_brute_force_with_ties(n, seed, limit):
     x = lattice_cloud(n, seed)
     d = rips_persistence(x, homology_dimensions=ALL, max_edge_length=limit)
     assert of_diagrams(d) == brute_force(euclidean(x), 2, limit)
 
 
-@with_engine
+@few
 @given(n=st.integers(1, 8), seed=st.integers(0, 2**31), limit=st.sampled_from([2.0, 4.0, INF]))
-def test_equals_brute_force_on_weights_and_arbitrary_distances(engine, n, seed, limit):
+def test_equals_brute_force_on_weights_and_arbitrary_distances(n, seed, limit):
     rng = np.random.default_rng(seed)
     upper = np.triu(rng.integers(0, 6, (n, n)).astype(float), 1)  # no triangle inequality
     upper[(upper == 5.0) & (np.triu(np.ones((n, n)), 1) > 0)] = INF
@@ -140,7 +135,7 @@ def test_equals_brute_force_on_weights_and_arbitrary_distances(engine, n, seed, 
 
 @pytest.mark.parametrize("limit", [INF, 1.0])
 @pytest.mark.parametrize(("n", "d"), [(30, 2), (24, 3), (24, 5)])
-def test_equals_gudhi(engine, n, d, limit):
+def test_equals_gudhi(n, d, limit):
     x = torch.nn.functional.normalize(cloud(n, d, n + d), dim=1) + 0.1 * cloud(n, d, 0)
     value = squareform(pdist(x.numpy()))
     ours = of_diagrams(rips_persistence(x, homology_dimensions=ALL, max_edge_length=limit))
@@ -194,9 +189,9 @@ def test_ties_go_by_value_and_index(n, seed, heavy):
         assert d.birth_index.tolist() == [b if heavy else -1 for b, _ in pairs]
 
 
-@with_engine
+@few
 @given(seed=st.integers(0, 2**31))
-def test_indices_are_those_of_ranks_without_ties(engine, seed):
+def test_indices_are_those_of_ranks_without_ties(seed):
     n = 8
     x = lattice_cloud(n, seed)
     d = rips_persistence(x, homology_dimensions=(1, 2))
@@ -214,16 +209,29 @@ def test_indices_are_those_of_ranks_without_ties(engine, seed):
     assert [(k, b, e) for k, b, e in rows] == [(k, b[1], e[1]) for k, e, b in expected]
 
 
-@pytest.mark.skipif(not HAS_GIOTTO, reason="no extra")
+def test_equals_giotto():
+    ripser = pytest.importorskip("gph").ripser_parallel
+    x = cloud(40, 3, 1, torch.float32)
+    d = rips_persistence(x, homology_dimensions=(1, 2))
+    theirs = ripser(x.numpy(), maxdim=2)["dgms"]
+    for k in (1, 2):
+        ours = d.points[d.dimension == k].numpy()
+        eps = 8 * np.finfo(np.float32).eps
+        np.testing.assert_allclose(np.sort(ours, 0), np.sort(theirs[k], 0), rtol=eps)
+
+
 @pytest.mark.parametrize("limit", [INF, 1.2])
-def test_engines_agree_bit_for_bit(monkeypatch, limit):
-    x = torch.stack([cloud(40, 3, 1), (4 * cloud(40, 3, 2)).round()])
-    found = []
-    for giotto in (True, False):
-        monkeypatch.setattr(_rips_engines, "giotto_available", lambda giotto=giotto: giotto)
-        found.append(rips_persistence(x, homology_dimensions=ALL, max_edge_length=limit))
-    assert_same(*found)
-    assert len(found[0].select(1).points)
+def test_ranks_that_float32_does_not_count(monkeypatch, limit):
+    x = cloud(40, 3, 1)
+    expected = rips_persistence(x, homology_dimensions=ALL, max_edge_length=limit)
+    monkeypatch.setattr(_rips_engines, "COUNTED", 100)
+    found = rips_persistence(x, homology_dimensions=ALL, max_edge_length=limit)
+    assert_same(found, expected)
+    edge = np.arange(1, 3)
+    assert _rips_engines._ranks(edge, 3, True).dtype == np.float32
+    monkeypatch.setattr(_rips_engines, "COUNTED", 2)
+    for is_cone in (True, False):
+        assert _rips_engines._ranks(edge, 3, is_cone).dtype == np.float64
 
 
 def assert_same(a, b):
@@ -236,7 +244,7 @@ def assert_same(a, b):
 
 
 @pytest.mark.parametrize("dimensions", [(0,), (1,), (2, 0), (1, 0)])
-def test_samples_do_not_depend_on_their_batch(engine, dimensions):
+def test_samples_do_not_depend_on_their_batch(dimensions):
     x = torch.stack([cloud(20, 3, k) for k in range(6)]).reshape(2, 3, 20, 3)
     d = rips_persistence(x, homology_dimensions=dimensions)
     assert d.batch_shape == (2, 3)
@@ -250,7 +258,7 @@ def test_samples_do_not_depend_on_their_batch(engine, dimensions):
         torch.set_num_threads(threads)
 
 
-def test_lists_of_clouds_and_of_matrices(engine):
+def test_lists_of_clouds_and_of_matrices():
     parts = [cloud(n, 2, n) for n in (1, 12, 3, 30)]
     w = [torch.linspace(0, 0.3, len(p), dtype=torch.float64) for p in parts]
     for heavy in (None, w):
@@ -269,7 +277,7 @@ def test_lists_of_clouds_and_of_matrices(engine):
         torch.testing.assert_close(e.points, d.points)
 
 
-def test_max_edge_length_leaves_classes_essential(engine):
+def test_max_edge_length_leaves_classes_essential():
     angle = torch.arange(12, dtype=torch.float64) * (2 * math.pi / 12)
     circle = torch.stack([angle.cos(), angle.sin()], 1)
     x = torch.cat([circle, circle + 10])
@@ -299,7 +307,7 @@ def test_periodic_box_is_the_nearest_image(box):
     torch.testing.assert_close(d.points, e.points, rtol=1e-12, atol=1e-13)
 
 
-def test_a_lattice_on_the_torus_has_its_loops(engine):
+def test_a_lattice_on_the_torus_has_its_loops():
     x = torch.cartesian_prod(torch.arange(8.0), torch.arange(8.0))
     d = rips_persistence(x, homology_dimensions=ALL, max_edge_length=1.5, periodic_box=8)
     assert d.essential_dimension.tolist() == [0, 1, 1, 2]
@@ -309,7 +317,7 @@ def test_a_lattice_on_the_torus_has_its_loops(engine):
 
 
 @pytest.mark.parametrize("limit", [INF, 1.4])
-def test_weights_equal_gudhis_weighted_rips_complex(engine, limit):
+def test_weights_equal_gudhis_weighted_rips_complex(limit):
     x = cloud(16, 2, 5)
     w = torch.linspace(0, 0.8, 16, dtype=torch.float64)[torch.arange(16) * 5 % 16]
     matrix = squareform(pdist(x.numpy()))
@@ -338,7 +346,7 @@ def everything(d):
 
 @pytest.mark.parametrize("box", [None, 2.5], ids=["open", "periodic"])
 @pytest.mark.parametrize("limit", [INF, 0.9])
-def test_gradcheck_in_points_and_weights(engine, box, limit):
+def test_gradcheck_in_points_and_weights(box, limit):
     x = torch.stack([cloud(9, 2, 11), cloud(9, 2, 12)]).requires_grad_()
     w = (0.2 * cloud(18, 1, 13).reshape(2, 9)).requires_grad_()
     options = {"homology_dimensions": (0, 1), "max_edge_length": limit, "periodic_box": box}
@@ -354,7 +362,7 @@ def test_gradcheck_in_points_and_weights(engine, box, limit):
     assert torch.autograd.gradgradcheck(plain, (x,))
 
 
-def test_gradcheck_in_distances_goes_to_the_upper_triangle(engine):
+def test_gradcheck_in_distances_goes_to_the_upper_triangle():
     upper = torch.from_numpy(np.triu(squareform(pdist(cloud(9, 2, 4).numpy())), 1))
     upper.requires_grad_()
     w = (0.1 * cloud(9, 1, 5)[:, 0]).requires_grad_()
@@ -374,6 +382,38 @@ def test_gradcheck_in_distances_goes_to_the_upper_triangle(engine):
     born = d.birth_index[d.birth_index >= 0]
     expected.index_add_(0, born, -torch.ones(len(born)).double())
     assert torch.equal(full.grad.reshape(-1), expected)
+
+
+def test_gradcheck_in_lists_of_several_sizes():
+    x = cloud(18, 2, 3).requires_grad_()
+    w = (0.1 * cloud(18, 1, 4)[:, 0]).requires_grad_()
+    sizes = [4, 9, 5]
+
+    def parts(x, w):
+        x, w = x.split(sizes), w.split(sizes)
+        matrices = [(p[:, None] - p + torch.eye(len(p))[..., None]).norm(dim=-1) for p in x]
+        matrices = [m * (1 - torch.eye(len(m))) for m in matrices]
+        options = {"homology_dimensions": (0, 1), "weights": w}
+        a, b = rips_persistence(x, **options), rips_persistence(distances=matrices, **options)
+        torch.testing.assert_close(a.points, b.points)
+        return torch.cat([everything(a), everything(b)])
+
+    assert torch.autograd.gradcheck(parts, (x, w))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_gradient_of_an_edge_that_enters_with_its_later_end(order):
+    """A heavy vertex between two light ones, far apart, joins them as it enters, at 2 w."""
+    order = list(order)
+    m = torch.tensor([[0, 1, 9], [1, 0, 1.5], [9, 1.5, 0]], dtype=torch.float64)
+    m = m[order][:, order].requires_grad_()
+    w = torch.tensor([0.0, 3.0, 0.5], dtype=torch.float64)[order].requires_grad_()
+    d = rips_persistence(distances=m, weights=w, homology_dimensions=(0,))
+    assert d.points.tolist() == [[1.0, 6.0]]
+    for value, heavy in ((d.points[:, 1], [3.0]), (d.points[:, 0], [0.5]), (d.essential, [0.0])):
+        on_m, on_w = torch.autograd.grad(value.sum(), (m, w), retain_graph=True)
+        assert on_w.tolist() == [2.0 * (v in heavy) for v in w.tolist()]
+        assert not on_m.any()
 
 
 def test_subgradient_is_zero_where_there_is_none():
@@ -419,7 +459,7 @@ def test_dtype_in_is_dtype_out(dtype):
     assert rips_persistence(distances=m, homology_dimensions=(0,)).points.tolist() == [[0.0, 1.5]]
 
 
-def test_distances_of_torch_cdist_pass_though_rounded(engine):
+def test_distances_of_torch_cdist_pass_though_rounded():
     x = cloud(60, 3, 6, torch.float32) + 3
     matrix = torch.cdist(x, x)
     assert not torch.equal(matrix, matrix.mT) or matrix.diagonal().any()
@@ -434,7 +474,7 @@ def test_distances_of_torch_cdist_pass_though_rounded(engine):
     assert torch.equal(exact, before)
 
 
-def test_infinite_distances_join_nothing(engine):
+def test_infinite_distances_join_nothing():
     m = torch.full((5, 5), INF).fill_diagonal_(0.0)
     m[0, 1] = m[1, 0] = 1.0
     d = rips_persistence(distances=m, homology_dimensions=ALL)
@@ -461,9 +501,99 @@ def test_an_infeasible_size_is_refused_with_a_cut_off_that_fits(monkeypatch, top
     rips_persistence(x, homology_dimensions=(0,))
 
 
+@pytest.mark.parametrize("options", [{}, {"max_edge_length": 1.5}])
+def test_large_reductions_in_a_process_of_their_own(monkeypatch, options):
+    x = cloud(40, 3, 2)
+    expected = rips_persistence(x, homology_dimensions=ALL, **options)
+    monkeypatch.setattr(_rips_engines, "GUARDED", 100)
+    found = rips_persistence(x, homology_dimensions=ALL, **options)
+    assert torch.equal(found.points, expected.points)
+    assert torch.equal(found.death_index, expected.death_index)
+
+
+def test_a_reduction_that_does_not_fit_is_refused_with_a_cut_off(monkeypatch):
+    """With so few triangles that it fits."""
+    x = torch.nn.functional.normalize(cloud(150, 3, 2), dim=1)
+    monkeypatch.setattr(_rips_engines, "GUARDED", 5000)
+    monkeypatch.setattr(_rips_engines, "_free_memory", lambda: -1e8)  # less than it starts with
+    with pytest.raises(InputError, match=r"asks for H2 of 150 points, whose reduction") as error:
+        rips_persistence(x, homology_dimensions=(2,))
+    assert "\n" not in str(error.value)
+    cut = float(str(error.value).split("max_edge_length=")[1].split(",")[0])
+    joined = np.triu(squareform(pdist(x.numpy())) <= cut, 1).astype(float)
+    assert 4500 < np.einsum("ij,jk,ik->", joined, joined, joined) < 5100  # triangles
+
+
+def test_a_large_reduction_is_killed(monkeypatch):
+    """Nothing is left running; a process that fails for another reason says so."""
+    stop = np.ones(1, np.uint8)
+    full = np.ones((4, 4), np.float32)
+    with pytest.raises(InterruptedError):
+        bounded_ripser(full, 2, 2**30, stop)
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(RuntimeError, match="Ripser ended with code 1"):
+        bounded_ripser(full, 2, 2**30, np.zeros(1, np.uint8))
+
+
 def test_a_hopeless_size_is_refused_at_once():
     with pytest.raises(InputError, match="1000000 points"):
         rips_persistence(torch.zeros(10**6, 1), homology_dimensions=(1,))
+
+
+LONG = """
+import sys, time
+import torch
+from topoml.homology import rips_persistence
+
+n, d, batch, threads, options = eval(sys.argv[1])
+torch.set_num_threads(threads)
+rips_persistence(torch.randn(2, 20, d), **options)  # compiled
+x = torch.randn(batch, n, d, generator=torch.Generator().manual_seed(0))
+x = torch.nn.functional.normalize(x, dim=-1) + 0.05 * x
+print("ready", flush=True)
+try:
+    rips_persistence(x, **options)
+except KeyboardInterrupt:
+    print("heard", time.time(), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "batch", "threads", "options"),
+    [
+        pytest.param(150_000, 3, 1, 1, {"homology_dimensions": (0,)}, id="tree"),
+        pytest.param(2000, 2, 1, 1, {"homology_dimensions": (1,)}, id="gudhi"),
+        pytest.param(500, 3, 6, 2, {"homology_dimensions": (0, 2)}, id="2 x gudhi", marks=SLOW),
+        pytest.param(
+            80_000,
+            3,
+            1,
+            1,
+            {"homology_dimensions": (1,), "max_edge_length": 1e-3},
+            id="edges",
+            marks=SLOW,
+        ),
+    ],
+)
+def test_ctrl_c_is_heard_within_a_second(n, d, batch, threads, options):
+    command = [sys.executable, "-c", LONG, repr((n, d, batch, threads, options))]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)  # it is at work
+        sent = time.time()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        ended = time.time()
+    finally:
+        process.kill()
+        process.wait()
+    word, heard = out.split()
+    assert word == "heard"
+    assert process.returncode == 0
+    assert float(heard) - sent < 1
+    assert ended - sent < 20  # the interpreter does not wait for the engine
 
 
 X = cloud(4, 2, 0)

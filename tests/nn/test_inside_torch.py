@@ -9,9 +9,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from topoml import nn
-from topoml.homology import cubical_persistence
+from topoml.homology import cubical_persistence, rips_persistence
+from topoml.homology.alpha import alpha_pairs
 from topoml.homology.cell import cell_pairs
 from topoml.homology.cubical import cubical_pairs
+from topoml.homology.graph import graph_pairs
+from topoml.homology.rips import rips_pairs
 from topoml.lie import Circle, Discrete, Sphere
 
 
@@ -21,6 +24,72 @@ def image():
 
 def curve():
     return nn.BettiCurve(resolution=6, sample_range=(0, 1))
+
+
+def landscape():
+    return nn.PersistenceLandscape(num_landscapes=3, resolution=6, sample_range=(-2, 2))
+
+
+def silhouette():
+    return nn.Silhouette(resolution=6, sample_range=(-2, 2), power=1.5)
+
+
+def euler_curve():
+    return nn.EulerCurve(resolution=6, sample_range=(-2, 2))
+
+
+def entropy():
+    return nn.PersistenceEntropy()
+
+
+def entropy_curve():
+    return nn.PersistenceEntropy(mode="vector", resolution=6, sample_range=(-2, 2))
+
+
+def heat():
+    return nn.HeatKernel(bandwidth=0.3, resolution=4, sample_range=(-2, 2))
+
+
+def longest():
+    return nn.LongestLifetimes(k=3)
+
+
+def topological_vector():
+    return nn.TopologicalVector(threshold=3)
+
+
+def statistics():
+    return nn.PersistenceStatistics()
+
+
+def polynomial():
+    return nn.ComplexPolynomial(threshold=3, polynomial_type="S")
+
+
+VECTORISATIONS = [
+    curve,
+    statistics,
+    polynomial,
+    heat,
+    longest,
+    topological_vector,
+    entropy,
+    entropy_curve,
+    landscape,
+    silhouette,
+    euler_curve,
+]
+
+
+class Together(torch.nn.Module):
+    """All of them side by side: one graph to compile."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = torch.nn.ModuleList(make() for make in VECTORISATIONS)
+
+    def forward(self, d):
+        return torch.cat([feature(d) for feature in self.features], 1)
 
 
 def randn(*shape, dtype=torch.float64):
@@ -38,6 +107,47 @@ class Cells(torch.nn.Module):
         return self.layer(None, edge)
 
 
+class Distances(torch.nn.Module):
+    """The matrix in place of the points, and weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.RipsPersistence(homology_dimensions=(0, 1), max_edge_length=2.5)
+
+    def forward(self, x):
+        square = (x[..., :, None, :] - x[..., None, :, :]).square().sum(-1)
+        apart = square > 0
+        distances = square.where(apart, 1.0).sqrt().where(apart, 0.0)
+        return self.layer(distances=distances, weights=0.1 * x[..., 0].abs())
+
+
+class Lists(torch.nn.Module):
+    """Clouds of several sizes, by layers that take lists."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer([x[0], x[1, 2:], x[2, :-1]])
+
+
+class Cycles(torch.nn.Module):
+    """Three graphs of a batch, or one in three parts, each a cycle with a chord."""
+
+    def __init__(self, *, batched=True, **options):
+        super().__init__()
+        self.layer = nn.GraphPersistence(homology_dimensions=(0, 1), **options)
+        n = torch.arange(6)
+        one = torch.cat([torch.stack([n, (n + 1) % 6]), torch.tensor([[0], [3]])], 1)
+        self.edges = torch.cat([one, one + 6, one + 12], 1)
+        self.batch = torch.arange(3).repeat_interleave(6) if batched else None
+
+    def forward(self, x):
+        edge = None if self.layer.extended else x[self.edges].amax(0) + 0.1
+        return self.layer(x, self.edges, edge, self.batch)
+
+
 MODELS = {
     "2D": (nn.CubicalPersistence(homology_dimensions=(0, 1), periodic=True), randn(3, 6, 5)),
     "superlevel": (
@@ -49,7 +159,21 @@ MODELS = {
         nn.FieldPersistence(manifold=Sphere(2), homology_dimensions=(0, 1)),
         torch.nn.functional.normalize(randn(3, 6, 5, 3), dim=-1)),
     "cells": (Cells(), randn(3, 2, 4, 5).abs()),
+    "rips": (nn.RipsPersistence(homology_dimensions=(0, 1)), randn(3, 14, 2)),
+    "rips H0": (nn.RipsPersistence(homology_dimensions=(0,)), randn(3, 14, 2)),
+    "rips box": (
+        nn.RipsPersistence(homology_dimensions=(0, 1, 2), periodic_box=(3, 4)), randn(3, 14, 2)),
+    "rips distances": (Distances(), randn(3, 14, 2)),
+    "rips lists": (Lists(nn.RipsPersistence(homology_dimensions=(0, 1))), randn(3, 14, 2)),
+    "alpha": (nn.AlphaPersistence(homology_dimensions=(0, 1)), randn(3, 14, 2)),
+    "alpha lists": (Lists(nn.AlphaPersistence(homology_dimensions=(0, 1))), randn(3, 14, 2)),
+    "graph": (Cycles(), randn(18)),
+    "one graph": (Cycles(batched=False), randn(18)),
+    "extended": (Cycles(extended=True), randn(18)),
 }  # fmt: skip
+
+
+COMPLEXES = ["2D", "rips", "alpha", "graph"]  # one of each operator
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
@@ -64,8 +188,42 @@ def test_cell_operator():
     torch.library.opcheck(cell_pairs, (edge, [4, 5], [False, True, False], [0, 1], [True, True]))
 
 
-@pytest.mark.parametrize("features", [image, curve])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("dtype", "sizes"), [(torch.float64, [9]), (torch.float64, [4, 9, 5]), (torch.bfloat16, [9])]
+)
+def test_rips_operator(dtype, sizes):
+    x = randn(18, 2).to(dtype).requires_grad_()
+    w = (0.1 * randn(18)).to(dtype).requires_grad_()
+    for weights, box, dimensions in ((None, [], [0]), (w, [3.0, 4.0], [0, 1])):
+        torch.library.opcheck(rips_pairs, (x, weights, sizes, box, dimensions, 2.5))
+    matrices = [
+        torch.cdist(p, p).reshape(-1) for p in randn(18, 2).split(sizes * (18 // sum(sizes)))
+    ]
+    flat = torch.cat(matrices).to(dtype).requires_grad_()
+    for weights, dimensions in ((None, [1, 0]), (w, [0])):
+        torch.library.opcheck(rips_pairs, (flat, weights, sizes, [], dimensions, torch.inf))
+
+
+def test_alpha_operator():
+    arguments = (randn(12, 2), 0.1 * randn(12), [5, 7], [0, 1], True)
+    torch.library.opcheck(alpha_pairs, arguments)
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_graph_operator(extended):
+    edges = torch.tensor([[0, 1, 2, 3], [1, 2, 0, 2]])
+    x = randn(4).requires_grad_()
+    torch.library.opcheck(graph_pairs, (x, 4, edges, None, [0, 1], extended))
+
+
+@pytest.mark.parametrize(
+    ("name", "features"),
+    [
+        *((n, image) for n in MODELS),
+        ("2D", Together),
+        ("rips", curve),
+    ],
+)
 @pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
 def test_compiled_without_a_break(name, features):
     """Values and gradients are eager's."""
@@ -78,18 +236,19 @@ def test_compiled_without_a_break(name, features):
         leaf = x.clone().requires_grad_()
         y = run(leaf)
         grad = None
-        if features is image:
+        if y.requires_grad:
             (grad,) = torch.autograd.grad((y**2).sum(), leaf)
         found.append((y.detach(), grad))
     torch.testing.assert_close(found[1][0], found[0][0])
-    if features is image:
+    if found[0][1] is not None:
         assert found[0][1].abs().max() > 0
         torch.testing.assert_close(found[1][1], found[0][1])
 
 
+@pytest.mark.parametrize("name", ["2D", "rips", "rips distances"])
 @pytest.mark.filterwarnings("ignore")
-def test_compiled_loss():
-    layer, x = MODELS["2D"]
+def test_compiled_loss(name):
+    layer, x = MODELS[name]
 
     def loss(x):
         d = layer(x)
@@ -113,29 +272,34 @@ def test_compiled_labels():
     assert torch.equal(torch.compile(model, fullgraph=True, backend="aot_eager")(x), model(x))
 
 
+@pytest.mark.parametrize("name", COMPLEXES)
 @pytest.mark.filterwarnings("ignore")
-def test_compiled_layers_still_find_nan():
-    layer, x = MODELS["2D"]
+def test_compiled_layers_still_find_nan(name):
+    layer, x = MODELS[name]
     torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     x = x.clone()
-    x[1, 2, 3] = torch.nan
-    with pytest.raises(Exception, match="NaN"):
+    x.view(-1)[7] = torch.nan
+    with pytest.raises(Exception, match=r"(?i)nan"):
         compiled(x)
 
 
+@pytest.mark.parametrize(
+    "name", ["2D", "rips", "rips box", "rips lists", "alpha", "graph", "one graph"]
+)
 @pytest.mark.filterwarnings("ignore")
-def test_export():
-    layer, x = MODELS["2D"]
+def test_export(name):
+    layer, x = MODELS[name]
     model = torch.nn.Sequential(layer, image())
     exported = torch.export.export(model, (x,)).module()
-    other = x.flip(0) + 0.1 * x.roll(1, 1)
+    other = x.flip(0) + 0.1 * x.roll(1, -1)
     torch.testing.assert_close(exported(other), model(other))
 
 
-def test_autocast():
+@pytest.mark.parametrize("name", COMPLEXES)
+def test_autocast(name):
     """Values are never rounded; a linear layer after them is, as torch does it."""
-    layer, x = MODELS["2D"]
+    layer, x = MODELS[name]
     model = torch.nn.Sequential(layer, image(), torch.nn.Linear(40, 2)).float()
     x = x.float().requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -156,9 +320,10 @@ def test_copies_and_state():
     assert torch.equal(model(x), twin(x))
 
 
-def test_several_threads_at_once():
-    layer, x = MODELS["2D"]
-    fields = [x + i for i in range(8)]
+@pytest.mark.parametrize("name", COMPLEXES)
+def test_several_threads_at_once(name):
+    layer, x = MODELS[name]
+    fields = [x * (1 + i) for i in range(8)]
     expected = [layer(f).points for f in fields]
     found = [None] * 8
 
@@ -177,28 +342,49 @@ def test_several_threads_at_once():
 class Vectorised(Dataset):
     """Diagrams computed in the workers."""
 
+    def __init__(self, name):
+        self.name = name
+
     def __len__(self):
         return 6
 
     def __getitem__(self, i):
-        x = torch.randn(8, 8, generator=torch.Generator().manual_seed(i))
-        return image()(cubical_persistence(x, homology_dimensions=(0, 1)))
+        layer, x = MODELS[self.name]
+        return image()(layer(x + torch.sin(x * i)))
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork in a process with threads
 def test_workers(context):
     cubical_persistence(torch.zeros(64, 8, 8), homology_dimensions=(0,))  # a pool that forks away
-    expected = torch.stack([Vectorised()[i] for i in range(6)])
-    loader = DataLoader(Vectorised(), 3, num_workers=2, multiprocessing_context=context)
-    assert torch.equal(torch.cat(list(loader)), expected)
+    rips_persistence(torch.randn(64, 9, 2), homology_dimensions=(1,))
+    data = [Vectorised(name) for name in COMPLEXES]
+    expected = [torch.stack([one[i] for i in range(6)]) for one in data]
+    loader = DataLoader(SideBySide(data), 3, num_workers=2, multiprocessing_context=context)
+    found = [torch.cat(parts) for parts in zip(*loader, strict=True)]
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+class SideBySide(torch.utils.data.Dataset):
+    """Items of several datasets side by side."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return tuple(part[i] for part in self.parts)
 
 
 def test_joblib_processes():
     joblib = pytest.importorskip("joblib")
-    expected = [Vectorised()[i] for i in range(4)]
-    found = joblib.Parallel(n_jobs=2)(joblib.delayed(Vectorised().__getitem__)(i) for i in range(4))
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    data = SideBySide([Vectorised(name) for name in COMPLEXES])
+    expected = [data[i] for i in range(4)]
+    found = joblib.Parallel(n_jobs=2)(joblib.delayed(data.__getitem__)(i) for i in range(4))
+    for one, other in zip(found, expected, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def model_of_ddp():

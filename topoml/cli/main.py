@@ -1,6 +1,7 @@
 """Entry point: the verbs, exit codes and the one-line form of errors."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from .. import __version__
 from .._core.errors import TopomlError
 from .detect import detect
 from .models import models
+from .output import discard_partial
 
 __all__ = ["main"]
 
@@ -61,9 +63,32 @@ def _join_lists(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
+_INTERRUPTED = "topoml: interrupted"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit code 0, 2 for bad input (one line on stderr), 130 for Ctrl-C."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+    code, message = _run(sys.argv[1:] if arguments is None else arguments)
+    if message:
+        print(message, file=sys.stderr)
+    return code
+
+
+def _end(*_: object) -> None:
+    """End the process on Ctrl-C, with nothing left half-written.
+
+    Not by a KeyboardInterrupt: one that is raised while a module loads is lost, or comes back as an
+    ImportError, and after it the process would wait for its threads.
+    """
+    discard_partial()
+    os.write(2, (_INTERRUPTED + "\n").encode())  # print() may be what is interrupted
+    os._exit(130)
+
+
+def _run(given: Sequence[str]) -> tuple[int, str]:
+    """Exit code, and what to say of it on stderr."""
     try:
         code = typer.main.get_command(app).main(
             args=_join_lists(given or ["--help"]), prog_name="topoml", standalone_mode=False
@@ -71,29 +96,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if code == 130:  # what newer versions of typer make of Ctrl-C
             raise KeyboardInterrupt
         sys.stdout.flush()
-        return int(code or 0)
+        return int(code or 0), ""
     except TopomlError as error:
-        return _fail(str(error))
+        return 2, _line(str(error))
     except MemoryError as error:
-        return _fail(f"out of memory ({error}). Cure: smaller or fewer sizes, fewer samples.")
+        return 2, _line(f"out of memory ({error}). Cure: smaller or fewer sizes, fewer samples.")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1, ""
     except (KeyboardInterrupt, typer.Abort):
-        print("topoml: interrupted", file=sys.stderr, flush=True)
-        if arguments is not None:
-            return 130
-        sys.stdout.flush()
-        os._exit(130)  # threads in a kernel are not waited for; nothing is left half-written
+        return 130, _INTERRUPTED
     except Exception as error:
         # typer's usage errors; their class is click's or, from typer 0.20 on, typer's own
         if not hasattr(error, "format_message"):
             raise
         parameter = getattr(getattr(error, "param", None), "opts", [""])[-1]
         about = f"`{parameter}`: " if parameter else ""
-        return _fail(f"{about}{error.format_message()} See topoml --help.")
+        return 2, _line(f"{about}{error.format_message()} See topoml --help.")
 
 
-def _fail(message: str) -> int:
-    print("topoml: error: " + " ".join(message.split()), file=sys.stderr)
-    return 2
+def _line(message: str) -> str:
+    return "topoml: error: " + " ".join(message.split())

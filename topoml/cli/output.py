@@ -3,8 +3,8 @@
 import csv
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import topoml
 
 from .._core.errors import InputError
 
-__all__ = ["check_folder", "write_folder"]
+__all__ = ["check_folder", "discard_partial", "write_folder"]
+
+_partial: list[Path] = []  # what is being written
 
 
 def check_folder(out: Path) -> None:
@@ -42,20 +44,34 @@ def write_folder(out: Path, ensemble: Any, found: Any, summary: dict[str, Any]) 
     An empty folder that exists is filled, not replaced: it may be somebody's working directory.
     """
     check_folder(out)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=_home(out)))
+    partial = _home(out) / f".{out.name}-{secrets.token_hex(4)}"
+    _partial.append(partial)
     try:
+        partial.mkdir()
         _write_numbers(partial, found, summary)
         _draw(partial, ensemble, found)
         if out.is_dir():
             for path in partial.iterdir():
+                _partial.append(out / path.name)
                 path.rename(out / path.name)
+            partial.rmdir()
         else:
-            partial.chmod(0o755)
             partial.rename(out)
+        _partial.clear()
     except OSError as error:
         raise InputError(f"`--out` is {str(out)!r}, which cannot be written: {error}.") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        discard_partial()
+
+
+def discard_partial() -> None:
+    """Remove what is being written."""
+    while _partial:
+        path = _partial.pop()
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _write_numbers(folder: Path, found: Any, summary: dict[str, Any]) -> None:  # noqa: ANN401

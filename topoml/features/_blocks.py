@@ -11,6 +11,8 @@ __all__ = ["block_of", "from_blocks"]
 def block_of(diagrams: Diagrams, sample: Tensor, dimension: Tensor) -> Tensor:
     """The block of each class: sample * n + position of its dimension among the n asked for."""
     dimensions = diagrams.homology_dimensions
+    if len(dimensions) == 1:
+        return sample
     position = torch.zeros(max(dimensions) + 1, dtype=torch.int64)
     position[list(dimensions)] = torch.arange(len(dimensions))
     return sample * len(dimensions) + position.to(dimension.device)[dimension]

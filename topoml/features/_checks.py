@@ -14,13 +14,24 @@ from ..homology import Diagrams
 __all__ = [
     "Weight",
     "check_bandwidth",
+    "check_count",
     "check_diagrams",
+    "check_positive",
+    "check_power",
     "check_weight",
     "curve_grid",
     "image_grids",
 ]
 
 Weight = Callable[[Tensor, Tensor], Tensor]
+
+
+def check_count(name: str, value: object) -> int:
+    """An integer of at least 1."""
+    counts = _counts((value,), 1)
+    if counts is None:
+        raise InputError(f"`{name}` is {value!r}; expected an integer of at least 1.")
+    return counts[0]
 
 
 def check_diagrams(diagrams: object) -> Diagrams:
@@ -38,6 +49,22 @@ def check_bandwidth(bandwidth: object) -> float:
     values = _finite((bandwidth,), 1)
     if values is None or not 1e-150 < values[0] < 1e150:
         raise InputError(f"`bandwidth` is {bandwidth!r}; expected a number above 0.")
+    return values[0]
+
+
+def check_positive(name: str, value: object) -> float:
+    """A finite number above 0."""
+    values = _finite((value,), 1)
+    if values is None or values[0] <= 0:
+        raise InputError(f"`{name}` is {value!r}; expected a number above 0.")
+    return values[0]
+
+
+def check_power(power: object) -> float:
+    """A finite exponent above 0."""
+    values = _finite((power,), 1)
+    if values is None or values[0] <= 0:
+        raise InputError(f"`power` is {power!r}; expected a finite number above 0.")
     return values[0]
 
 
@@ -76,11 +103,9 @@ def image_grids(resolution: object, im_range: object) -> tuple[Tensor, Tensor]:
 
 def curve_grid(resolution: object, sample_range: object) -> Tensor:
     """Thresholds of a curve, (resolution,), float64."""
-    counts = _counts((resolution,), 1)
-    if counts is None:
-        raise InputError(f"`resolution` is {resolution!r}; expected an integer of at least 1.")
+    count = check_count("resolution", resolution)
     ends = _finite(sample_range, 2)
-    grid = None if ends is None else _linspace(ends, counts[0])
+    grid = None if ends is None else _linspace(ends, count)
     if grid is None:
         raise InputError(
             f"`sample_range` is {sample_range!r}; expected two finite numbers, (min, max) with"

@@ -1,22 +1,20 @@
 """Persistence images."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from .._core.errors import InputError
 from ..homology import Diagrams
-from ..kernels.batch import thread_pool
 from ..kernels.gaussians import image_gradient, sum_image
 from ._blocks import block_of, from_blocks
 from ._checks import Weight, check_bandwidth, check_diagrams, check_weight, image_grids
+from ._rows import array_of, over_rows
 
-__all__ = ["image_on_grids", "persistence_image"]
+__all__ = ["image_on_grids", "persistence_image", "sum_on_grids", "weights_of"]
 
 
 def persistence_image(
@@ -101,27 +99,38 @@ def image_on_grids(
     near = torch.isfinite(life.detach())
     if torch.compiler.is_compiling():  # no kernels of our own, no shapes that depend on values
         birth, life = birth.where(near, 0.0), life.where(near, 0.0)
-        weights = _weights(weight, birth, life, block).where(near, 0.0)
-        n_blocks = diagrams.n_samples * len(diagrams.homology_dimensions)
-        grids = birth_grid.to(birth), life_grid.to(birth)
-        image = _composed(birth, life, weights, block, n_blocks, *grids, bandwidth)
-        return from_blocks(image.to(dtype), diagrams)
-    if not bool(near.all()):
-        block, birth, life = block[near], birth[near], life[near]
-    image = _Image.apply(  # type: ignore[no-untyped-call]
-        birth,
-        life,
-        _weights(weight, birth, life, block),
-        block,
-        diagrams.n_samples * len(diagrams.homology_dimensions),
-        birth_grid,
-        life_grid,
-        bandwidth,
-    )
+        weights = weights_of(weight, birth, life, block).where(near, 0.0)
+    else:
+        if not bool(near.all()):
+            block, birth, life = block[near], birth[near], life[near]
+        weights = weights_of(weight, birth, life, block)
+    n_blocks = diagrams.n_samples * len(diagrams.homology_dimensions)
+    image = sum_on_grids(birth, life, weights, block, n_blocks, birth_grid, life_grid, bandwidth)
     return from_blocks(image.to(dtype), diagrams)
 
 
-def _weights(weight: Weight | None, birth: Tensor, life: Tensor, block: Tensor) -> Tensor:
+def sum_on_grids(
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor,
+    block: Tensor,
+    n_blocks: int,
+    x_grid: Tensor,
+    y_grid: Tensor,
+    bandwidth: float,
+) -> Tensor:
+    """(n_blocks, m * n): weighted Gaussians at (x, y) (P,), on the grids (n,) and (m,)."""
+    if torch.compiler.is_compiling():
+        grids = x_grid.to(x), y_grid.to(x)
+        return _composed(x, y, weight, block, n_blocks, *grids, bandwidth)
+    image: Tensor = _Image.apply(  # type: ignore[no-untyped-call]
+        x, y, weight, block, n_blocks, x_grid, y_grid, bandwidth
+    )
+    return image
+
+
+def weights_of(weight: Weight | None, birth: Tensor, life: Tensor, block: Tensor) -> Tensor:
+    """Weights (P,) of the classes of each block, by a callable or their lifetimes."""
     if weight is None or not len(block):
         return life
     counts = torch.unique_consecutive(block, return_counts=True)[1].tolist()
@@ -141,25 +150,6 @@ def _weights(weight: Weight | None, birth: Tensor, life: Tensor, block: Tensor) 
     return torch.cat(parts)
 
 
-def _array(x: Tensor) -> NDArray[Any]:
-    """float64 or int64 on the CPU, contiguous."""
-    dtype = torch.float64 if x.is_floating_point() else torch.int64
-    return x.detach().to("cpu", dtype).contiguous().numpy()
-
-
-def _over_rows(kernel: Callable[[slice], None], block: NDArray[np.int64], pixels: int) -> None:
-    """Run ``kernel`` over all rows, cut where the block changes, on threads if there is enough."""
-    n_threads = min(torch.get_num_threads(), 1 + len(block) * pixels // 2**22)
-    if n_threads == 1:
-        kernel(slice(None))
-        return
-    cuts = np.append(np.flatnonzero(np.diff(block)) + 1, len(block))
-    even = np.arange(1, n_threads + 1) * len(block) // n_threads
-    ends = [0, *cuts[np.searchsorted(cuts, even)].tolist()]
-    for _ in thread_pool(n_threads).map(kernel, map(slice, ends[:-1], ends[1:])):
-        pass
-
-
 class _Image(torch.autograd.Function):
     """(blocks, n_life * n_birth) from points whose blocks are runs of rows."""
 
@@ -177,10 +167,10 @@ class _Image(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(birth, life, weight, block, birth_grid, life_grid)
         ctx.bandwidth = bandwidth
-        rows = [_array(x) for x in (birth, life, weight, block)]
-        x, y = _array(birth_grid), _array(life_grid)
+        rows = [array_of(x) for x in (birth, life, weight, block)]
+        x, y = array_of(birth_grid), array_of(life_grid)
         out = np.zeros((n_blocks, len(y), len(x)))
-        _over_rows(
+        over_rows(
             lambda part: sum_image(*(row[part] for row in rows), x, y, bandwidth, out),
             rows[3],
             len(x) * len(y),
@@ -198,10 +188,10 @@ class _Image(torch.autograd.Function):
             )
             composed = torch.autograd.grad(image, views, grad, create_graph=True)
             return (*composed, None, None, None, None, None)
-        rows = [_array(x) for x in (*inputs, block)]
-        x, y = _array(birth_grid), _array(life_grid)
-        pixels, out = _array(grad).reshape(-1, len(y), len(x)), np.empty((3, len(block)))
-        _over_rows(
+        rows = [array_of(x) for x in (*inputs, block)]
+        x, y = array_of(birth_grid), array_of(life_grid)
+        pixels, out = array_of(grad).reshape(-1, len(y), len(x)), np.empty((3, len(block)))
+        over_rows(
             lambda part: image_gradient(
                 *(row[part] for row in rows), x, y, ctx.bandwidth, pixels, out[:, part]
             ),

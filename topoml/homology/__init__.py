@@ -19,16 +19,19 @@ from .cubical import cubical_persistence
 from .diagrams import Diagrams
 from .field import field_persistence
 from .graph import graph_persistence
+from .matching import Matching, betti_matching
 from .representatives import Representative, representative
 from .rips import farthest_points, rips_persistence
 from .storage import load, save
 
 __all__ = [
     "Diagrams",
+    "Matching",
     "PersistenceInformation",
     "Representative",
     "alpha_persistence",
     "alpha_simplices",
+    "betti_matching",
     "cell_persistence",
     "cubical_persistence",
     "farthest_points",

@@ -1,9 +1,9 @@
-"""A batch of point clouds or distance matrices, side by side, and the values of their edges."""
+"""A batch of point clouds or distance matrices: tensors, their arrays, gradients of their edges."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,95 +15,106 @@ from ..kernels.distances import matrix_fault, mirrored
 from ._checks import check_field
 from ._gather import host_array
 
-__all__ = ["Clouds", "check_box", "check_clouds", "check_length"]
+__all__ = [
+    "NONE",
+    "Arrays",
+    "Cloud",
+    "Clouds",
+    "arrays_of",
+    "check_box",
+    "check_clouds",
+    "check_length",
+    "edge_gradients",
+]
 
 Array = NDArray[Any]
+Cloud = tuple[Array, Array, Array, Array, bool, int]  # x, matrix, weight, box, single, n
 NONE = np.empty(0)
 
 
-@dataclass(frozen=True, eq=False)
-class Clouds:
-    """``points`` (sum n, d) or ``distances`` (sum n^2,), and ``weights`` (sum n,) or None.
+class Clouds(NamedTuple):
+    """Clouds one after the other, as the operator takes them.
 
-    ``size`` (B,) holds the n; ``batch_shape`` has B samples; ``box`` (d,) is empty if not periodic.
+    ``given``: points (sum n, d), or distances (sum n^2,); ``weights`` (sum n,) or None; ``sizes``:
+    n of each sample, or one n for all; ``box`` (d,), empty if not periodic.
     """
 
-    points: Tensor | None
-    distances: Tensor | None
+    given: Tensor
     weights: Tensor | None
-    size: Array
+    sizes: list[int]
+    box: list[float]
     batch_shape: torch.Size
+
+
+class Arrays(NamedTuple):
+    """Clouds on the CPU, as the kernels take them.
+
+    ``x`` (sum n, d), ``matrices`` (sum n^2,), of which one is empty, and ``weight`` (sum n,) or
+    empty; ``single``: values count in float32; ``size``, ``point_start``, ``matrix_start`` (B,).
+    """
+
+    x: Array
+    matrices: Array
+    weight: Array
     box: Array
+    single: bool
+    size: Array
+    point_start: Array
+    matrix_start: Array
 
-    @property
-    def given(self) -> Tensor:
-        """The points or the distances."""
-        found = self.distances if self.points is None else self.points
-        assert found is not None
-        return found
+    def cloud(self, s: int) -> Cloud:
+        """Sample ``s``, its points as columns (d, n)."""
+        n, o, m = int(self.size[s]), self.point_start[s], self.matrix_start[s]
+        matrix = self.matrices[m : m + n * n] if len(self.matrices) else self.matrices
+        matrix = matrix.reshape(n, n) if len(matrix) else matrix.reshape(0, 0)
+        x, weight = np.ascontiguousarray(self.x[o : o + n].T), self.weight[o : o + n]
+        return x, matrix, weight, self.box, self.single, n
 
-    @property
-    def requires_grad(self) -> bool:
-        """Whether anything in it does."""
-        return self.given.requires_grad or (self.weights is not None and self.weights.requires_grad)
 
-    @property
-    def point_start(self) -> Array:
-        """Row of each sample's first point, (B,)."""
-        start: Array = np.cumsum(self.size) - self.size
-        return start
+def arrays_of(
+    given: Tensor, weights: Tensor | None, sizes: Sequence[int], box: Sequence[float]
+) -> Arrays:
+    """The arrays of ``Clouds``; InputError for numbers that no cloud has."""
+    is_matrix = given.ndim == 1
+    size = np.array(sizes)
+    if len(size) == 1:
+        size = np.repeat(size, len(given) // (size[0] ** 2 if is_matrix else size[0]))
+    x, matrices, weight = np.empty((0, 1)), NONE, NONE
+    matrix_start = np.cumsum(size**2) - size**2
+    if is_matrix:
+        matrices = _symmetric(host_array(given), size, matrix_start, torch.finfo(given.dtype).eps)
+    else:
+        x = host_array(given).astype(np.float64)
+        _check_finite("points", x)
+    if weights is not None:
+        weight = host_array(weights).astype(np.float64)
+        _check_finite("weights", weight)
+    return Arrays(
+        x,
+        matrices,
+        weight,
+        np.array(box, np.float64),
+        given.dtype != torch.float64,
+        size,
+        np.cumsum(size) - size,
+        matrix_start,
+    )
 
-    @property
-    def matrix_start(self) -> Array:
-        """Entry of each sample's distance (0, 0), (B,)."""
-        start: Array = np.cumsum(self.size**2) - self.size**2
-        return start
 
-    def arrays(self) -> tuple[Array, Array, Array, Array, bool]:
-        """Points (sum n, d), distances (sum n^2,), weights, box and whether to round to float32."""
-        x, matrices = np.empty((0, 1)), NONE
-        if self.points is not None:
-            x = host_array(self.points).astype(np.float64)
-        else:
-            matrices = self._symmetric(host_array(self.given))
-        weight = NONE if self.weights is None else host_array(self.weights).astype(np.float64)
-        return x, matrices, weight, self.box, self.given.dtype != torch.float64
-
-    def _symmetric(self, flat: Array) -> Array:
-        """The distances, checked, their upper triangle mirrored where the lower one differs."""
-        slack = 4 * math.sqrt(torch.finfo(self.given.dtype).eps)
-        owned = False
-        for number, (n, start) in enumerate(zip(self.size, self.matrix_start, strict=True)):
-            matrix = flat[start : start + n * n].reshape(n, n)
-            fault, i, j = matrix_fault(matrix, slack)
-            if fault > 1:
-                raise InputError(_FAULTS[fault].format(number, i, j, matrix[i, j], matrix[j, i]))
-            if fault == 1:
-                if not owned:
-                    flat, owned = flat.copy(), True
-                mirrored(flat[start : start + n * n].reshape(n, n))
-        return flat
-
-    def values(self, sample: Tensor, index: Tensor) -> Tensor:
-        """Values of the edges i n + j of samples, differentiable; i n + i is the vertex i."""
-        device = self.given.device
-        number: Array = sample.cpu().numpy()
-        entry: Array = index.cpu().numpy()
-        n = self.size[number]
-        i, j = entry // n, entry % n
-        first = self.point_start[number]
-        row = [torch.from_numpy(first + end).to(device) for end in (i, j)]
-        if self.points is not None:
-            points = self.points if self.points.dtype == torch.float64 else self.points.float()
-            value = _distance(points[row[0]], points[row[1]], self.box)
-        else:
-            value = self.given[torch.from_numpy(self.matrix_start[number] + entry).to(device)]
-            value = value.where(torch.from_numpy(i != j).to(device), 0.0)
-        if self.weights is not None:
-            a, b = self.weights[row[0]], self.weights[row[1]]
-            joined, later = value + (a + b), 2 * a.where(a >= b, b)
-            value = joined.where(joined >= later, later)
-        return value.to(self.given.dtype)
+def _symmetric(flat: Array, size: Array, matrix_start: Array, eps: float) -> Array:
+    """The distances, checked, their upper triangle mirrored where the lower one differs."""
+    slack = 4 * math.sqrt(eps)
+    owned = False
+    for number, (n, start) in enumerate(zip(size, matrix_start, strict=True)):
+        matrix = flat[start : start + n * n].reshape(n, n)
+        fault, i, j = matrix_fault(matrix, slack)
+        if fault > 1:
+            raise InputError(_FAULTS[fault].format(number, i, j, matrix[i, j], matrix[j, i]))
+        if fault == 1:
+            if not owned:
+                flat, owned = flat.copy(), True
+            mirrored(flat[start : start + n * n].reshape(n, n))
+    return flat
 
 
 _FAULTS = {
@@ -118,16 +129,71 @@ _FAULTS = {
 }
 
 
-def _distance(a: Tensor, b: Tensor, box: Array) -> Tensor:
-    """Distances of rows, with subgradient 0 where they coincide and at half a box."""
+def edge_gradients(
+    given: Tensor,
+    weights: Tensor | None,
+    sizes: Sequence[int],
+    box: Sequence[float],
+    samples: list[Tensor],
+    indices: list[Tensor],
+    grads: list[Tensor],
+) -> tuple[Tensor, Tensor]:
+    r"""Gradients in ``given`` and ``weights`` of values of edges i n + j, i + i n being a vertex.
+
+    Those of :math:`\max(2 w_i, 2 w_j, d + w_i + w_j)` times ``grads``; none for an index of -1,
+    which occurs without weights only. Differentiable; half precision is summed in float32. The
+    second one is empty without weights.
+    """
+    sample, index, grad = torch.cat(samples), torch.cat(indices), torch.cat(grads)
+    wide = torch.float64 if given.dtype == torch.float64 else torch.float32
+    is_matrix = given.ndim == 1
+    if len(sizes) == 1:
+        n: Any = sizes[0]
+        first, corner = sample * n, sample * n**2
+    else:
+        of = torch.tensor([sizes, [0, *accumulate(sizes[:-1])]], device=given.device)
+        squares = torch.tensor([0, *accumulate(s**2 for s in sizes[:-1])], device=given.device)
+        n, first, corner = of[0, sample], of[1, sample], squares[sample]
+    grad = grad.to(wide)
+    entry = index.clamp(min=0)  # the distance of a vertex to itself has no gradient
+    i, j = entry // n, entry % n
+    a, b = first + i, first + j
+    if is_matrix:
+        value = given[corner + entry].to(wide).where(i != j, 0.0)
+    else:
+        value, direction = _distance(given[a].to(wide), given[b].to(wide), box)
+    on_weights = given.new_empty(0)
+    if weights is not None:
+        heavy, other = weights[a].to(wide), weights[b].to(wide)
+        grows = value + (heavy + other) >= 2 * torch.maximum(heavy, other)
+        to_first = grad.where(grows, 2 * grad.where(heavy >= other, 0.0))
+        to_second = grad.where(grows, 2 * grad.where(heavy < other, 0.0))
+        total = grad.new_zeros(weights.shape)
+        total = total.index_add(0, a, to_first).index_add(0, b, to_second)
+        on_weights = total.to(weights.dtype)
+        grad = grad.where(grows, 0.0)
+    total = grad.new_zeros(given.shape)
+    if is_matrix:
+        total = total.index_add(0, corner + entry, grad.where(i != j, 0.0))
+    else:
+        pull = grad[:, None] * direction
+        total = total.index_add(0, a, pull).index_add(0, b, -pull)
+    return total.to(given.dtype), on_weights
+
+
+def _distance(a: Tensor, b: Tensor, box: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Distances of rows, and their gradients in ``a``: 0 where they coincide and at half a box."""
     difference = a - b
-    if box.size:
-        length = torch.from_numpy(box).to(a)
+    if len(box):
+        length = torch.tensor(box, dtype=a.dtype, device=a.device)
         difference = difference - length * (difference.detach() / length).round()
-        difference = difference.where(2 * difference.detach().abs() < length, difference.detach())
     square = (difference * difference).sum(-1)
     apart = square > 0
-    return square.where(apart, 1.0).sqrt().where(apart, 0.0)
+    distance = square.where(apart, 1.0).sqrt()
+    direction = difference / distance[:, None]
+    if len(box):
+        direction = direction.where(2 * difference.abs() < length, 0.0)
+    return distance.where(apart, 0.0), direction
 
 
 def check_length(max_edge_length: object) -> float:
@@ -158,7 +224,7 @@ def check_box(periodic_box: object) -> tuple[float, ...] | None:
 def check_clouds(
     points: object, distances: object, weights: object, box: tuple[float, ...] | None
 ) -> Clouds:
-    """The arguments of ``rips_persistence`` side by side."""
+    """The arguments of ``rips_persistence`` one after the other; numbers are checked later."""
     if (points is None) == (distances is None):
         both = "None" if points is None else "both given"
         raise InputError(f"`points`, `distances` are {both}; expected exactly one of them.")
@@ -167,24 +233,20 @@ def check_clouds(
     else:
         name, shape = "points", "(n, d)"
     parts, batch_shape = _parts(name, points if distances is None else distances, shape, 2)
-    size = np.array([part.shape[-2] for part in parts for _ in range(part[..., 0, 0].numel())])
+    d = parts[0].shape[-1]
     for number, part in enumerate(parts):
         if points is None and part.shape[-1] != part.shape[-2]:
             raise InputError(
                 f"`distances` has shape {tuple(part.shape)}; expected (*batch, n, n), square."
             )
-        if points is not None and part.shape[-1] != parts[0].shape[-1]:
+        if points is not None and part.shape[-1] != d:
             raise InputError(
-                f"`points[{number}]` has shape {tuple(part.shape)}; expected (n, d) with d ="
-                f" {parts[0].shape[-1]} as `points[0]` has."
+                f"`points[{number}]` has shape {tuple(part.shape)}; expected (n, d) with d = {d}"
+                " as `points[0]` has."
             )
-    d = parts[0].shape[-1]
     if box is not None and (points is None or len(box) not in (1, d)):
         expected = f"a length, or {d} of them" if points is not None else "None with `distances`"
         raise InputError(f"`periodic_box` is {box}; expected {expected}.")
-    flat = _flat(parts, d if points is not None else None)
-    if points is not None:
-        _check_finite("points", flat)
     loads = None
     if weights is not None:
         heavy, _ = _parts("weights", weights, "(n,)", 1)
@@ -197,14 +259,12 @@ def check_clouds(
             )
             raise InputError(f"`weights` is {a}; expected {b}: one weight a point, as `{name}`.")
         loads = _flat(heavy, None)
-        _check_finite("weights", loads)
     return Clouds(
-        points=flat if points is not None else None,
-        distances=flat if points is None else None,
+        given=_flat(parts, d if points is not None else None),
         weights=loads,
-        size=size,
+        sizes=[part.shape[-2] for part in parts],
+        box=[] if box is None else list(box if len(box) == d else box * d),
         batch_shape=batch_shape,
-        box=NONE if box is None else np.array(box if len(box) == d else box * d),
     )
 
 
@@ -232,11 +292,10 @@ def _flat(parts: list[Tensor], last: int | None) -> Tensor:
     return rows[0] if len(rows) == 1 else torch.cat(rows)
 
 
-def _check_finite(name: str, x: Tensor) -> None:
-    finite = x.detach().isfinite()
-    if not bool(finite.all()):
-        at = tuple(int(i) for i in (~finite).nonzero()[0])
+def _check_finite(name: str, x: Array) -> None:
+    finite = np.isfinite(x)
+    if not finite.all():
+        at = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise InputError(
-            f"`{name}` is {x[at].item()} at {at}, counted through the batch; expected finite"
-            " numbers."
+            f"`{name}` is {x[at]} at {at}, counted through the batch; expected finite numbers."
         )

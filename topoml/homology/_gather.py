@@ -5,6 +5,7 @@ the nine tensors of `Packed`; compilers see their shapes and the gradient, not t
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..kernels.batch import PackedPairs
+from ..kernels.batch import PackedPairs, thread_pool
+from ..kernels.scatter import add_gradients
 from .diagrams import Diagrams
 
 __all__ = [
     "Packed",
     "diagrams_of",
     "host_array",
+    "operator",
     "packed_tensors",
     "register",
     "word_of",
@@ -26,6 +29,8 @@ __all__ = [
 
 # points (P, 2), birth, death, dimension, sample (P,); essential (E,), its entry, dimension, sample.
 Packed = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+
+_ENTRIES_A_THREAD = 2**16  # from which on a thread more is worth it
 
 
 def host_array(x: Tensor) -> NDArray[Any]:
@@ -46,25 +51,34 @@ def word_of(x: NDArray[Any]) -> NDArray[Any]:
 
 def packed_tensors(packed: PackedPairs, x: Tensor) -> Packed:
     """The pairs as tensors on the device of ``x``, values in its dtype."""
-    points, *middle, essential, entry, dimension, sample = (
-        torch.from_numpy(array).to(x.device) for array in packed
-    )
-    birth, death, of_pair, number = middle
-    values = points.to(x.dtype), essential.to(x.dtype)
-    return values[0], birth, death, of_pair, number, values[1], entry, dimension, sample
+    tensors = [torch.from_numpy(array) for array in packed]
+    if x.device.type != "cpu":
+        tensors = [tensor.to(x.device) for tensor in tensors]
+    points, birth, death, of_pair, number, essential, entry, dimension, sample = tensors
+    points, essential = points.to(x.dtype), essential.to(x.dtype)
+    return points, birth, death, of_pair, number, essential, entry, dimension, sample
+
+
+def operator(function: Callable[..., Any]) -> Any:  # noqa: ANN401
+    """``function`` as the operator topoml::NAME of torch.
+
+    It must not return its arguments or views of them. This is torch.library.custom_op without its
+    checks of that, which take as long as the persistence of a small field.
+    """
+    name = f"topoml::{function.__name__}"
+    torch.library.define(name, torch.library.infer_schema(function, mutates_args=()))
+    torch.library.impl(name, "default", function)
+    return getattr(torch.ops.topoml, function.__name__).default
 
 
 def register(
-    operator: Any,  # noqa: ANN401
+    op: Any,  # noqa: ANN401
     entry_axes: Callable[..., int],
-    *,
-    valueless: bool = False,
 ) -> None:
     """Give an operator f(x, ...) -> Packed its shapes and its gradient in ``x``.
 
     ``entry_axes(x, ...)``: number of axes of ``x``, the last ones, through which entries count in
-    C order. ``valueless``: entries of -1 occur, for values without a gradient. Differentiable any
-    number of times.
+    C order; one of -1 is a value without a gradient. Differentiable any number of times.
     """
 
     def fake(x: Tensor, *_: Any) -> Packed:  # noqa: ANN401
@@ -82,21 +96,78 @@ def register(
         ctx.n_inputs = len(inputs)
 
     def backward(ctx: Any, grad_points: Tensor, *grads: Tensor) -> Any:  # noqa: ANN401
-        birth, death, sample, entry, essential_sample = ctx.saved_tensors
         entries = ctx.shape[-ctx.n_axes :].numel()
-        n = ctx.shape.numel()
-        total = grad_points.new_zeros(n + valueless)  # the last one for what has no gradient
-        for index, number, grad in (
-            (birth, sample, grad_points[:, 0]),
-            (death, sample, grad_points[:, 1]),
-            (entry, essential_sample, grads[4]),
-        ):
-            row = torch.add(index, number, alpha=entries)
-            total.index_add_(0, row.where(index >= 0, n) if valueless else row, grad)
-        return total[:n].view(ctx.shape), *[None] * (ctx.n_inputs - 1)
+        n_samples = ctx.shape.numel() // entries
+        total = scatter_gradients(grad_points, grads[4], *ctx.saved_tensors, n_samples, entries)
+        return total.view(ctx.shape), *[None] * (ctx.n_inputs - 1)
 
-    operator.register_fake(fake)
-    operator.register_autograd(backward, setup_context=setup)
+    torch.library.register_fake(op, fake)
+    torch.library.register_autograd(op, backward, setup_context=setup)
+
+
+@operator
+def scatter_gradients(
+    points: Tensor,
+    essential: Tensor,
+    birth: Tensor,
+    death: Tensor,
+    sample: Tensor,
+    entry: Tensor,
+    essential_sample: Tensor,
+    n_samples: int,
+    entries: int,
+) -> Tensor:
+    """(n_samples, entries): sums of the gradients of births, deaths and essential births by entry.
+
+    On the CPU by a kernel over samples, on ``torch.get_num_threads()`` threads.
+    """
+    shape = n_samples, entries
+    if points.device.type != "cpu" or points.dtype not in (torch.float32, torch.float64):
+        total = points.new_zeros(n_samples * entries + 1)  # the last one for entries of -1
+        rows = (birth, sample, points[:, 0]), (death, sample, points[:, 1])
+        for at, number, grad in (*rows, (entry, essential_sample, essential)):
+            row = torch.add(at, number, alpha=entries)
+            total.index_add_(0, row.where(at >= 0, n_samples * entries), grad)
+        return total[:-1].view(shape).clone()
+    given = points, birth, death, sample, essential, entry, essential_sample
+    arrays = tuple(x.detach().contiguous().numpy() for x in given)
+    out = np.empty(shape, arrays[0].dtype)
+    n_threads = min(torch.get_num_threads(), 1 + out.size // _ENTRIES_A_THREAD, n_samples)
+    ends = [n_samples * i // n_threads for i in range(n_threads + 1)]
+
+    def add(ends: tuple[int, int]) -> None:
+        add_gradients(arrays, ends[0], ends[1], out)
+
+    if n_threads == 1:
+        add((0, n_samples))
+    else:
+        list(thread_pool(n_threads).map(add, pairwise(ends)))
+    return torch.from_numpy(out)
+
+
+def _scattered(points: Tensor, *arguments: Any) -> Tensor:  # noqa: ANN401
+    return points.new_empty(arguments[-2:])
+
+
+def _setup(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ANN401
+    ctx.save_for_backward(*inputs[2:7])
+
+
+def _gathered(ctx: Any, grad: Tensor) -> Any:  # noqa: ANN401
+    birth, death, sample, entry, essential_sample = ctx.saved_tensors
+    entries = grad.shape[1]
+    values = torch.cat([grad.reshape(-1), grad.new_zeros(1)])
+
+    def at(index: Tensor, number: Tensor) -> Tensor:
+        row = torch.add(index, number, alpha=entries)
+        return values.index_select(0, row.where(index >= 0, len(values) - 1))
+
+    points = torch.stack([at(birth, sample), at(death, sample)], 1)
+    return points, at(entry, essential_sample), *[None] * 7
+
+
+torch.library.register_fake(scatter_gradients, _scattered)
+torch.library.register_autograd(scatter_gradients, _gathered, setup_context=_setup)
 
 
 def diagrams_of(

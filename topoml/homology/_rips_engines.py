@@ -1,9 +1,11 @@
-"""H1 and H2 of Rips filtrations by other people's engines, on ranks in place of distances."""
+"""H1 and H2 of Rips filtrations by the Ripser in gudhi, on ranks in place of distances."""
 
-import importlib.util
+import math
 import os
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +19,25 @@ from ..kernels.distances import (
     ranked_pairs,
     sorted_edges,
 )
+from ..kernels.ripser import bounded_ripser, ripser
+from ._clouds import Cloud
 
-__all__ = ["Cloud", "giotto_available", "pair_clouds"]
+__all__ = ["pair_clouds", "patiently"]
 
 Array = NDArray[Any]
-Cloud = tuple[Array, Array, Array, Array, bool, int]  # x, matrix, weight, box, single, n
+T = TypeVar("T")
 Pairs = tuple[Array, Array, Array, Array]
 
-
-@cache
-def giotto_available() -> bool:
-    """Whether giotto-ph, the faster engine, is installed."""
-    return importlib.util.find_spec("gph") is not None
+COUNTED = 2**24  # by float32
+EDGE_BYTES = 120  # of memory that an edge takes for certain; what its reduction adds depends
+GUARDED = 2**23  # triangles, of which some shapes make gudhi take a GB
 
 
-def pair_clouds(clouds: list[Cloud], top: int, limit: float, n_threads: int) -> list[list[Pairs]]:
+def pair_clouds(clouds: list[Cloud], top: int, limit: float, stop: Array) -> list[list[Pairs]]:
     """Pairs of H0 … H ``top`` of each cloud's edges up to ``limit``; those of H0 are left empty.
 
-    An engine filters by the ranks of the edges in the order (value, i n + j): its births and deaths
-    name edges unambiguously, and do not depend on which engine it is.
+    The engine filters by the ranks of the edges in the order (value, i n + j): its births and
+    deaths name edges unambiguously.
 
     Returns, for each cloud and dimension, in the order (death, birth): edges of birth and death
     (p, 2) int64 with their values (p, 2); edges of the essential births (e,) with their values.
@@ -49,52 +51,85 @@ def pair_clouds(clouds: list[Cloud], top: int, limit: float, n_threads: int) -> 
         cut, room, is_cone = _extent(cloud, top, limit)
         edge, value = sorted_edges(*cloud, cut, room)
         if edge.size:
-            ranks = rank_matrix(edge, cloud[-1]) if is_cone else _sparse(edge, cloud[-1])
-            filtrations[number] = edge, value, ranks
-    # giotto-ph ranks in float32, which counts to 2**24
-    few = all(edge.size < 2**24 for edge, _, _ in filtrations.values())
-    engine = _giotto if few and giotto_available() else _gudhi
-    found = engine([ranks for _, _, ranks in filtrations.values()], top, n_threads)
+            filtrations[number] = edge, value, _ranks(edge, cloud[-1], is_cone)
+    ranks = [ranks for _, _, ranks in filtrations.values()]
+    found = _diagrams(ranks, [clouds[number] for number in filtrations], top, stop)
     for (number, (edge, value, _)), diagrams in zip(filtrations.items(), found, strict=True):
         for d in range(1, min(top + 1, len(diagrams))):
             pairs[number][d] = ranked_pairs(diagrams[d].astype(np.float64), edge, value)
     return pairs
 
 
-def _giotto(filtrations: list[Any], top: int, n_threads: int) -> list[list[Array]]:
-    ripser = require("gph", extra="giotto").ripser_parallel
-    options = {"maxdim": top, "metric": "precomputed", "n_threads": n_threads}
-    return [ripser(ranks, **options)["dgms"] for ranks in filtrations]
+def patiently(work: Callable[[], T], stop: Array) -> T:
+    """``work()`` on a thread of its own, left behind when Ctrl-C comes or once ``stop`` (1,) is 1.
+
+    An engine that releases the GIL, but cannot be told to stop, lets Ctrl-C be heard so, and the
+    process end; a process that goes on has it in the background until it is done.
+    """
+    found: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = Thread(target=run, name="topoml", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)
+        if stop[0]:
+            raise InterruptedError
+    if errors:
+        raise errors[0]
+    return found[0]
 
 
-def _gudhi(filtrations: list[Any], top: int, n_threads: int) -> list[list[Array]]:
-    persistence = require("gudhi.sklearn").RipsPersistence
-    found: list[list[Array]] = [[]] * len(filtrations)
-    for dense, kind in ((True, "full distance matrix"), (False, "distance coo_matrix")):
-        numbers = [i for i, f in enumerate(filtrations) if isinstance(f, np.ndarray) == dense]
-        if numbers:
-            engine = persistence(
-                homology_dimensions=list(range(top + 1)), input_type=kind, homology_coeff_field=2
-            )
-            diagrams = engine.fit_transform([filtrations[i] for i in numbers])
-            for i, diagram in zip(numbers, diagrams, strict=True):
-                found[i] = diagram
+def _diagrams(
+    filtrations: list[Any], clouds: list[Cloud], top: int, stop: Array
+) -> list[list[Array]]:
+    """Diagrams, H0 … H ``top``, of each matrix of ranks; those of large ones that may need more
+    memory than there is by a process of their own."""
+    large = [top > 1 and _most_triangles(f) > GUARDED for f in filtrations]
+    quick = iter(ripser([f for f, apart in zip(filtrations, large, strict=True) if not apart], top))
+    found = []
+    for filtration, cloud, apart in zip(filtrations, clouds, large, strict=True):
+        if not apart:
+            found.append(next(quick))
+            continue
+        room = _free_memory()
+        try:
+            found.append(bounded_ripser(filtration, top, room, stop))
+        except MemoryError:
+            raise _too_large_to_reduce(cloud, top, room) from None
     return found
 
 
-def _sparse(edge: Array, n: int) -> Any:  # noqa: ANN401 - scipy has no types
-    sparse = require("scipy.sparse")
-    dtype = np.float32 if edge.size < 2**24 else np.float64
-    rank = np.arange(1, edge.size + 1, dtype=dtype)
+def _most_triangles(filtration: Any) -> float:  # noqa: ANN401 - scipy has no types
+    """No graph of so many edges, the largest of their ranks, has more (Kruskal and Katona)."""
+    n_edges = filtration.max() if isinstance(filtration, np.ndarray) else filtration.nnz
+    return math.sqrt(2) / 3 * float(n_edges) ** 1.5
+
+
+def _ranks(edge: Array, n: int, is_cone: bool) -> Any:  # noqa: ANN401 - scipy has no types
+    """The filtration by ranks 1, 2, …: a full matrix, a sparse one unless ``edge`` makes a cone.
+
+    float32 counts to 2**24.
+    """
+    dtype = np.float32 if edge.size < COUNTED else np.float64
+    if is_cone:
+        return rank_matrix(edge, n, np.empty(0, dtype))
     ends = (edge // n).astype(np.int32), (edge % n).astype(np.int32)
-    return sparse.coo_matrix((rank, ends), shape=(n, n))
+    rank = np.arange(1, edge.size + 1, dtype=dtype)
+    return require("scipy.sparse").coo_matrix((rank, ends), shape=(n, n))
 
 
 def _extent(cloud: Cloud, top: int, limit: float) -> tuple[float, int, bool]:
     """The value up to which edges count, room for them all, and whether they make a cone.
 
     Raises:
-        InputError: The edges do not fit into memory; before any of them is stored.
+        InputError: The edges alone do not fit into memory; before any of them is stored.
     """
     n, room = cloud[-1], _memory()
     all_edges = n * (n - 1) // 2
@@ -103,21 +138,12 @@ def _extent(cloud: Cloud, top: int, limit: float) -> tuple[float, int, bool]:
     radius = enclosing_radius(*cloud)
     is_cone = radius <= limit and radius < np.inf
     limit = min(limit, radius)
-    if all_edges < 2**16 and _bytes(n, all_edges, top) <= room:
+    if all_edges < 2**16 and EDGE_BYTES * all_edges <= room:
         return limit, all_edges, is_cone
     n_edges = count_edges(*cloud, limit)
-    if _bytes(n, n_edges, top) > room:
+    if EDGE_BYTES * n_edges > room:
         raise _too_large(cloud, top, n_edges, room)
     return limit, n_edges, is_cone
-
-
-def _bytes(n: int, n_edges: int, top: int) -> float:
-    """Upper estimate of the memory of k edges: 120 bytes an edge, for H2 24 bytes a triangle.
-
-    k edges have at most sqrt(2) k^1.5 / 3 triangles (Kruskal and Katona).
-    """
-    triangles = min(2**0.5 * n_edges**1.5 / 3, n * (n - 1) * (n - 2) / 6)
-    return 120.0 * n_edges + (24.0 * triangles if top > 1 else 0.0)
 
 
 @cache
@@ -133,8 +159,20 @@ def _memory() -> float:
         return found
 
 
-def _too_large(cloud: Cloud, top: int, n_edges: int, room: float) -> InputError:
-    """What it would take, and the cut-off that fits: a quantile among 512 points at most."""
+def _free_memory() -> float:
+    """Bytes that a process may still take: nine tenths of what is free now."""
+    free = _memory()
+    try:
+        with open("/proc/meminfo") as file:
+            lines = dict(line.split(":") for line in file)
+        free = min(free, 1024 * float(lines["MemAvailable"].split()[0]))
+    except (OSError, KeyError):
+        pass
+    return 0.9 * free
+
+
+def _sample_of(cloud: Cloud) -> tuple[int, Array, Array]:
+    """512 of the points at most: their number, edges and values in ascending order."""
     x, matrix, weight, box, single, n = cloud
     few = np.arange(0, n, -(-n // 512))
     part: Cloud = (
@@ -145,16 +183,45 @@ def _too_large(cloud: Cloud, top: int, n_edges: int, room: float) -> InputError:
         single,
         few.size,
     )
-    low, high = 0.0, float(n_edges)
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _bytes(n, int(middle), top) < room / 2 else (low, middle)
-    _, value = sorted_edges(*part, np.inf, count_edges(*part, np.inf))
-    rank = int(low / (n * (n - 1) / 2) * value.size)
-    advice = f"={value[rank]:.3g}" if 0 < rank < value.size else ", a smaller one"
+    edge, value = sorted_edges(*part, np.inf, count_edges(*part, np.inf))
+    return few.size, edge, value
+
+
+def _too_large(cloud: Cloud, top: int, n_edges: int, room: float) -> InputError:
+    """What it would take, and the cut-off that fits: a quantile among some of the points."""
+    n = cloud[-1]
+    _, _, value = _sample_of(cloud)
+    rank = int(room / 2 / EDGE_BYTES / (n * (n - 1) / 2) * value.size)
     return InputError(
-        f"`homology_dimensions` asks for H{top} of {n} points, {n_edges} edges, about"
-        f" {_bytes(n, n_edges, top) / 2**30:.3g} GiB; expected at most {room / 2**30:.3g} GiB, this"
-        f" machine's memory. Cure: max_edge_length{advice}, or fewer points"
-        " (farthest_points)."
+        f"`homology_dimensions` asks for H{top} of {n} points, {n_edges} edges, at least"
+        f" {EDGE_BYTES * n_edges / 2**30:.3g} GiB; expected at most {room / 2**30:.3g} GiB, this"
+        f" machine's memory. {_cure(value, rank)}"
     )
+
+
+def _too_large_to_reduce(cloud: Cloud, top: int, room: float) -> InputError:
+    """A reduction that ran out of memory, and the cut-off with so few triangles that none does."""
+    n = cloud[-1]
+    few, edge, value = _sample_of(cloud)
+    wanted = GUARDED * (few / n) ** 3
+
+    def n_triangles(rank: int) -> float:
+        joined = np.zeros((few, few), np.float32)
+        i, j = edge[:rank] // few, edge[:rank] % few
+        joined[i, j] = joined[j, i] = 1.0
+        return float(((joined @ joined) * joined).sum()) / 6
+
+    low, high = 0, value.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if n_triangles(middle) <= wanted else (low, middle)
+    return InputError(
+        f"`homology_dimensions` asks for H{top} of {n} points, whose reduction takes more than the"
+        f" {room / 2**30:.3g} GiB that are free; expected one that fits. {_cure(value, low)}"
+    )
+
+
+def _cure(value: Array, rank: int) -> str:
+    """Words for the value of the edge of a rank."""
+    advice = f"={value[rank]:.3g}" if 0 < rank < value.size else ", a smaller one"
+    return f"Cure: max_edge_length{advice}, or fewer points (farthest_points)."

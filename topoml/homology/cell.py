@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .._core.errors import InputError
 from ..kernels import cell2d as kernels
-from ..kernels.batch import pair_batch
+from ..kernels.batch import PackedPairs, pair_blocks
 from ._checks import (
     AXES,
     check_dimensions,
@@ -18,12 +20,13 @@ from ._checks import (
     check_periodic,
     check_spatial_dims,
 )
-from ._gather import diagrams_of, host_array, packed_tensors, register, word_of
+from ._gather import diagrams_of, host_array, operator, packed_tensors, register
 from .cell3d import pair_cells_3d
 from .diagrams import Diagrams
 
 __all__ = ["cell_persistence", "pair_cells"]
 
+Array = NDArray[Any]
 _NAMES = ("vertex", "edge", "face", "cube")  # by dimension
 
 
@@ -128,7 +131,7 @@ def pair_cells(
     return diagrams_of(packed, batch_shape, dimensions)
 
 
-@torch.library.custom_op("topoml::cell_pairs", mutates_args=())
+@operator
 def cell_pairs(
     values: Tensor,
     shape: Sequence[int],
@@ -161,25 +164,41 @@ def cell_pairs(
             n_threads,
         )
     else:
-        h, w = shape
-        ends = np.cumsum([sites * given[0], 2 * sites])
-        vertices, edges, faces = map(np.ascontiguousarray, np.split(array, ends, axis=1))
-        word = word_of(edges)
-        wrap0, wrap1 = periodic
-        want0, want1, want2 = (k in dimensions for k in range(3))
-        packed = pair_batch(
-            lambda begin, end: kernels.cell_pairs(
-                vertices, edges, faces, word, begin, end, (h, w), wrap0, wrap1, want0, want1, want2
-            ),
-            len(array),
-            sites,
-            n_threads,
-        )
+        packed = _pair_2d(array, tuple(shape), given, dimensions, tuple(periodic), n_threads)
     assert packed is not None, "NaN was checked for"
     return packed_tensors(packed, values)
 
 
-register(cell_pairs, lambda *_: 1, valueless=True)
+register(cell_pairs, lambda *_: 1)
+
+
+def _pair_2d(
+    array: Array,
+    shape: tuple[int, ...],
+    given: Sequence[bool],
+    dimensions: tuple[int, ...],
+    wrap: tuple[bool, ...],
+    n_threads: int,
+) -> PackedPairs | None:
+    h, w = shape
+    wrap0, wrap1 = wrap
+    want0, want1, want2 = (k in dimensions for k in range(3))
+    ends = np.cumsum([h * w * given[0], 2 * h * w])
+    vertices, edges, faces = map(np.ascontiguousarray, np.split(array, ends, axis=1))
+
+    def kernel(*work: Any) -> None:  # noqa: ANN401 - the arguments of pair_blocks
+        want = want0, want1, want2
+        kernels.cell_pairs(vertices, edges, faces, (h, w), (wrap0, wrap1), want, *work)
+
+    return pair_blocks(
+        kernel,
+        array,
+        sites=h * w,
+        rows=2 * h * w + 8,
+        n_dimensions=3,
+        n_threads=n_threads,
+        scratch=lambda: kernels.cell_scratch((h, w), array.dtype),
+    )
 
 
 def _stacked(x: Tensor, k: int, n_axes: int) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.batch import PackedPairs, pair_batch
+from ..kernels.batch import Chunk, PackedPairs, pair_batch
 from ..kernels.cubical3d import gradient_pairs, star_tables
 
 __all__ = ["AXES_OF_CELLS", "pair_cells_3d"]
@@ -113,10 +113,10 @@ def pair_cells_3d(
     grid = rank.reshape(n, *grid_shape)
     want = tuple(d in dimensions for d in range(4))
     packed = pair_batch(
-        lambda begin, end: gradient_pairs(
+        lambda begin, end, stop: Chunk(*gradient_pairs(
             grid, np.empty(0, np.uint64), begin, end, 1.0, wrap, False, star_tables(),
-            (want[0], want[1], want[2], want[3]),
-        ),
+            (want[0], want[1], want[2], want[3]), stop,
+        )),
         n,
         cells,
         n_threads,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._core.errors import InputError
-from ..kernels.batch import PackedPairs, pair_batch
-from ..kernels.cubical2d import link_tables, saddle_pairs
+from ..kernels.batch import Chunk, PackedPairs, pair_batch, pair_blocks
+from ..kernels.cubical2d import link_tables, saddle_pairs, saddle_scratch
 from ..kernels.cubical3d import gradient_pairs, star_tables
 from ._checks import (
     AXES,
@@ -23,11 +23,13 @@ from ._checks import (
     check_spatial_dims,
     check_superlevel,
 )
-from ._gather import diagrams_of, host_array, packed_tensors, register, word_of
+from ._gather import diagrams_of, host_array, operator, packed_tensors, register, word_of
 from .cubical4d import pair_4d
 from .diagrams import Diagrams
 
 __all__ = ["cubical_persistence"]
+
+Array = NDArray[Any]
 
 
 def cubical_persistence(
@@ -96,7 +98,7 @@ def cubical_persistence(
     return diagrams_of(packed, batch_shape, dimensions, superlevel=superlevel)
 
 
-@torch.library.custom_op("topoml::cubical_pairs", mutates_args=())
+@operator
 def cubical_pairs(
     x: Tensor,
     spatial_dims: int,
@@ -160,29 +162,23 @@ def _pair_2d(
     construction: str,
     sign: float,
 ) -> PackedPairs | None:
-    lower, upper, n_lower = link_tables(construction)
+    tables = link_tables(construction)
     wrap0, wrap1 = wrap
     want0, want1, want2 = (d in dimensions for d in range(3))
-    word = word_of(samples)
-    return pair_batch(
-        lambda begin, end: saddle_pairs(
-            samples,
-            word,
-            begin,
-            end,
-            sign,
-            wrap0,
-            wrap1,
-            lower,
-            upper,
-            n_lower,
-            want0,
-            want1,
-            want2,
-        ),
-        len(samples),
-        samples[0].size,
-        torch.get_num_threads(),
+    n, h, w = samples.shape
+
+    def kernel(*work: Any) -> None:  # noqa: ANN401 - the arguments of pair_blocks
+        want = want0, want1, want2
+        saddle_pairs(samples, sign, (wrap0, wrap1), tables, want, *work)
+
+    return pair_blocks(
+        kernel,
+        samples.reshape(n, h * w),
+        sites=h * w,
+        rows=h * w + 8,
+        n_dimensions=3,
+        n_threads=torch.get_num_threads(),
+        scratch=lambda: saddle_scratch((h, w), samples.dtype),
     )
 
 
@@ -197,22 +193,25 @@ def _pair_3d(
     want0, want1, want2, want3 = (d in dimensions for d in range(4))
     wrap0, wrap1, wrap2 = wrap
     word = word_of(samples)
-    return pair_batch(
-        lambda begin, end: gradient_pairs(
-            samples,
-            word,
-            begin,
-            end,
-            sign,
-            (wrap0, wrap1, wrap2),
-            construction == "T",
-            tables,
-            (want0, want1, want2, want3),
-        ),
-        len(samples),
-        samples[0].size,
-        torch.get_num_threads(),
-    )
+
+    def kernel(begin: int, end: int, stop: Array) -> Chunk | None:
+        chunk = Chunk(
+            *gradient_pairs(
+                samples,
+                word,
+                begin,
+                end,
+                sign,
+                (wrap0, wrap1, wrap2),
+                construction == "T",
+                tables,
+                (want0, want1, want2, want3),
+                stop,
+            )
+        )
+        return None if (chunk.tally < 0).any() else chunk
+
+    return pair_batch(kernel, len(samples), samples[0].size, torch.get_num_threads())
 
 
 _KERNELS = {2: _pair_2d, 3: _pair_3d, 4: pair_4d}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -75,13 +76,16 @@ class Diagrams:
     @property
     def n_samples(self) -> int:
         """Number of samples, the product of ``batch_shape``."""
-        return self.batch_shape.numel()
+        return math.prod(self.batch_shape)  # numel() takes no symbol of torch.export
 
     @property
     def lifetime(self) -> Tensor:
-        """Lifetimes of the finite classes, (P,), >= 0; differentiable."""
-        birth, death = self.points.unbind(-1)
-        return birth - death if self.superlevel else death - birth
+        """Lifetimes |death - birth| of the finite classes, (P,); subgradient 0 where that is 0.
+
+        Right also where some classes die upwards and others downwards (extended persistence).
+        """
+        birth, death = self.points.unbind(1)
+        return (death - birth).abs()
 
     def __len__(self) -> int:
         if not self.batch_shape:

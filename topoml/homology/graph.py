@@ -13,7 +13,7 @@ from .._core.errors import InputError
 from ..kernels.batch import PackedPairs
 from ..kernels.graph import cycle_pairs, merge_components
 from ._checks import check_dimensions, check_field
-from ._gather import diagrams_of, host_array, packed_tensors, register
+from ._gather import diagrams_of, host_array, operator, packed_tensors, register
 from .diagrams import Diagrams
 
 __all__ = ["check_extended", "graph_pairs", "graph_persistence"]
@@ -55,8 +55,9 @@ def graph_persistence(
     Within a graph and dimension the extended+ (extended-) classes come last. They are kept also
     where their length is zero, as their numbers are the Betti numbers of the graph; ordinary and
     relative classes of zero length are dropped. In dimension 1 births are above deaths: asked for
-    that dimension alone, the diagrams are marked ``superlevel`` and lifetimes are >= 0; asked for
-    both, ``lifetime`` is negative there. Cure, for features: one call a dimension.
+    that dimension alone, the diagrams are marked ``superlevel``. Asked for both, they have two
+    directions, which ``lifetime`` and what rests on it take as they are, but Betti curves and the
+    converters do not. Cure: one call a dimension.
 
     The pairing runs on the CPU; values are gathered on the device of ``vertex``.
     O((V + E) log(V + E)) time; extended- in addition walks along a spanning forest once an edge.
@@ -107,15 +108,17 @@ def graph_persistence(
     if batch is None:
         return diagrams
     graph_of = batch if edge is None else torch.cat([batch, batch[edges[0]]])
+    n_graphs: Any = batch[-1].item() + 1  # torch.export keeps it as a symbol, which int() would not
+    torch._check(n_graphs >= 1)  # type: ignore[no-untyped-call]
     return replace(
         diagrams,
         sample=graph_of[diagrams.birth_index],
         essential_sample=graph_of[diagrams.essential_index],
-        batch_shape=torch.Size((int(batch[-1]) + 1,)),
+        batch_shape=torch.Size((n_graphs,)),
     )
 
 
-@torch.library.custom_op("topoml::graph_pairs", mutates_args=())
+@operator
 def graph_pairs(
     values: Tensor,
     n_vertices: int,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._core.errors import InputError
-from ..kernels.batch import PackedPairs, pair_batch
+from ..kernels.batch import Chunk, PackedPairs, pair_batch
+from ..kernels.distances import edge_gradient
 from ..kernels.mst import forest_pairs
 from ._checks import check_dimensions, check_field
-from ._clouds import Clouds, check_box, check_clouds, check_length
-from ._rips_engines import Cloud, pair_clouds
+from ._clouds import (
+    NONE,
+    Arrays,
+    arrays_of,
+    check_box,
+    check_clouds,
+    check_length,
+    edge_gradients,
+)
+from ._gather import Packed, diagrams_of, host_array, operator, packed_tensors
+from ._rips_engines import pair_clouds, patiently
 from .diagrams import Diagrams
 
-__all__ = ["farthest_points", "rips_persistence"]
+__all__ = ["farthest_points", "rips_gradients", "rips_pairs", "rips_persistence"]
 
 Array = NDArray[Any]
+QUICK = 2**14  # n^2 for H1, n^4 for H2: some 30 ms of work, not worth a thread of its own
 
 
 def rips_persistence(
@@ -44,11 +56,15 @@ def rips_persistence(
     coincident points and, an axis, at half a box; where d + w_i + w_j equals the larger 2 w, that
     of d + w_i + w_j.
 
-    Everything combinatorial runs on the CPU. H0 is a minimum spanning tree: O(n² d) time and O(n d)
-    memory, samples on ``torch.get_num_threads()`` threads. H1 and H2 take all edges up to the
-    radius of the smallest enclosing ball about a point (or ``max_edge_length``), by giotto-ph if
-    the extra ``giotto`` is installed, else by gudhi, with equal results. Distances are computed in
-    float64; those of float32 and half precision are rounded to float32 and ranked there.
+    Everything combinatorial runs on the CPU, samples on ``torch.get_num_threads()`` threads. H0 is
+    a minimum spanning tree: O(n² d) time and O(n d) memory. H1 and H2 take all edges up to the
+    radius of the smallest enclosing ball about a point (or ``max_edge_length``), by the Ripser in
+    gudhi: 120 bytes an edge, and what the reduction needs, which depends on the shape (H2 of 400
+    points: 10 MB in a ball, 1 GB on a sphere; from some 370 points on it runs in a process of its
+    own, which is not let beyond the memory that is free). Ctrl-C is heard at once; gudhi in this
+    process cannot be stopped, and goes on in the background until the process ends. Distances are
+    computed in float64; those of float32 and half precision are rounded to float32 and ranked
+    there.
 
     Args:
         points: Clouds (*batch, n, d), or a list of (n_i, d), any floating dtype, finite.
@@ -68,11 +84,13 @@ def rips_persistence(
 
     Raises:
         InputError: Not exactly one of ``points`` and ``distances``; NaN; another argument out of
-            the ranges above; H1 or H2 of more edges than fit into memory, with an estimate.
+            the ranges above; H1 or H2 of more edges than fit into memory, with an estimate, or an
+            H2 whose reduction does not fit, with a cut-off that does. (That the reduction of H1
+            fits is not checked.)
 
-    Source: Bauer, J. Appl. Comput. Topol. 5, 391 (2021), arXiv:1908.02518 (Ripser); Pérez et al.,
-        arXiv:2107.05412 (giotto-ph); weights: Anai et al., arXiv:1811.04757, p = 1, doubled as in
-        gudhi's WeightedRipsComplex; ranks as distances, so that engines agree at ties: ours.
+    Source: Bauer, J. Appl. Comput. Topol. 5, 391 (2021), arXiv:1908.02518 (Ripser); weights: Anai
+        et al., arXiv:1811.04757, p = 1, doubled as in gudhi's WeightedRipsComplex; ranks as
+        distances, which name edges at ties: ours.
 
     Example:
         >>> import torch
@@ -90,8 +108,11 @@ def rips_persistence(
     """
     dimensions = check_dimensions(homology_dimensions, 2)
     limit = check_length(max_edge_length)
-    clouds = check_clouds(points, distances, weights, check_box(periodic_box))
-    return _diagrams(clouds, _pair(clouds, dimensions, limit), dimensions)
+    given, heavy, sizes, box, shape = check_clouds(
+        points, distances, weights, check_box(periodic_box)
+    )
+    packed = rips_pairs(given, heavy, sizes, box, dimensions, limit)
+    return diagrams_of(packed, shape, dimensions)
 
 
 def farthest_points(points: Tensor, n: int, *, generator: torch.Generator | None = None) -> Tensor:
@@ -143,90 +164,119 @@ def farthest_points(points: Tensor, n: int, *, generator: torch.Generator | None
     return chosen.reshape(*batch_shape, n)
 
 
-def _pair(clouds: Clouds, dimensions: tuple[int, ...], limit: float) -> PackedPairs:
+@operator
+def rips_pairs(
+    given: Tensor,
+    weights: Tensor | None,
+    sizes: Sequence[int],
+    box: Sequence[float],
+    homology_dimensions: Sequence[int],
+    max_edge_length: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """``rips_persistence`` of clouds one after the other, as an operator; see ``Clouds``.
+
+    ``given``: points (sum n, d) or distances (sum n^2,); ``sizes``: n of each, or one for all.
+    """
+    packed = _pair(
+        arrays_of(given, weights, sizes, box), tuple(homology_dimensions), max_edge_length
+    )
+    found = packed_tensors(packed, given)
+    if given.dtype.itemsize == 2:  # rounding may have made values equal
+        kept = found[0][:, 0] < found[0][:, 1]
+        points, birth, death, dimension, sample = (column[kept] for column in found[:5])
+        found = points, birth, death, dimension, sample, *found[5:]
+    return found
+
+
+def _fake(given: Tensor, *_: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+    context = torch.library.get_ctx()
+    n, m = context.new_dynamic_size(), context.new_dynamic_size()
+    pair = [given.new_empty(n, dtype=torch.int64) for _ in range(4)]
+    single = [given.new_empty(m, dtype=torch.int64) for _ in range(3)]
+    return given.new_empty(n, 2), *pair, given.new_empty(m), *single
+
+
+def _setup(ctx: Any, inputs: Any, output: Packed) -> None:  # noqa: ANN401
+    given, weights, ctx.sizes, ctx.box, dimensions, _ = inputs
+    _, birth, death, _, sample, _, entry, _, essential_sample = output
+    ctx.births = weights is not None or any(dimensions)  # else all of them are 0
+    ctx.save_for_backward(given, weights, birth, death, sample, entry, essential_sample)
+
+
+def _backward(ctx: Any, grad_points: Tensor, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    given, weights, birth, death, sample, entry, essential_sample = ctx.saved_tensors
+    parts = [(sample, death, grad_points[:, 1])]
+    if ctx.births:
+        parts += [(sample, birth, grad_points[:, 0]), (essential_sample, entry, grads[4])]
+    numbers, indices, values = (list(part) for part in zip(*parts, strict=True))
+    # On another device, and for a gradient that has one itself, by torch's own operations.
+    composed = torch.is_grad_enabled() or given.device.type != "cpu"
+    gradients = edge_gradients if composed else rips_gradients
+    on_given, on_weights = gradients(given, weights, ctx.sizes, ctx.box, numbers, indices, values)
+    return on_given, None if weights is None else on_weights, None, None, None, None
+
+
+@operator
+def rips_gradients(
+    given: Tensor,
+    weights: Tensor | None,
+    sizes: Sequence[int],
+    box: Sequence[float],
+    samples: list[Tensor],
+    indices: list[Tensor],
+    grads: list[Tensor],
+) -> tuple[Tensor, Tensor]:
+    """``edge_gradients`` by a kernel on the CPU, as an operator without a gradient of its own."""
+    x, w = host_array(given), NONE if weights is None else host_array(weights)
+    points, matrices = (x[:0, None], x) if x.ndim == 1 else (x, x[:0, 0])
+    on_x, on_w = np.zeros(x.size, x.dtype), np.zeros_like(w)
+    lengths, size = np.array(box, np.float64), np.array(sizes)
+    for part in zip(samples, indices, grads, strict=True):
+        sample, index, grad = (host_array(column) for column in part)
+        edge_gradient(points, matrices, w, lengths, size, sample, index, grad, on_x, on_w)
+    on_given = torch.from_numpy(on_x).view(given.shape)
+    return on_given.to(given.dtype), torch.from_numpy(on_w).to(given.dtype)
+
+
+def _fake_gradients(
+    given: Tensor,
+    weights: Tensor | None,
+    *_: Any,  # noqa: ANN401
+) -> tuple[Tensor, Tensor]:
+    on_weights = given.new_empty(0) if weights is None else torch.empty_like(weights)
+    return torch.empty_like(given, memory_format=torch.contiguous_format), on_weights
+
+
+torch.library.register_fake(rips_gradients, _fake_gradients)
+torch.library.register_fake(rips_pairs, _fake)
+torch.library.register_autograd(rips_pairs, _backward, setup_context=_setup)
+
+
+def _pair(arrays: Arrays, dimensions: tuple[int, ...], limit: float) -> PackedPairs:
     """Pairs of every cloud, in float64."""
-    x, matrices, weight, box, single = clouds.arrays()
-    if single:
+    if arrays.single:
         limit = float(np.float32(limit))
-    size, point_start, matrix_start = clouds.size, clouds.point_start, clouds.matrix_start
-    n_threads = torch.get_num_threads()
+    n_samples, sites, top = len(arrays.size), int(arrays.size.max()) ** 2, max(dimensions)
 
-    def forest(begin: int, end: int) -> tuple[Array, ...]:
-        return forest_pairs(
-            x, matrices, weight, box, single, size, point_start, matrix_start, limit, begin, end
-        )
+    def forest(begin: int, end: int, stop: Array) -> Chunk:
+        return Chunk(*forest_pairs(*arrays, limit, begin, end, stop))
 
-    def cloud(s: int) -> Cloud:
-        n, o, m = int(size[s]), point_start[s], matrix_start[s]
-        matrix = matrices[m : m + n * n].reshape(n, n) if len(matrices) else matrices.reshape(0, 0)
-        return np.ascontiguousarray(x[o : o + n].T), matrix, weight[o : o + n], box, single, n
-
-    def flag(begin: int, end: int) -> tuple[Array, ...]:
-        pairs = pair_clouds(
-            [cloud(s) for s in range(begin, end)], max(dimensions), limit, n_threads
-        )
+    def flag(begin: int, end: int, stop: Array) -> Chunk:
+        clouds = [arrays.cloud(s) for s in range(begin, end)]
+        work = partial(pair_clouds, clouds, top, limit, stop)
+        pairs = work() if sites**top <= QUICK else patiently(work, stop)
         rows = []
         count = np.zeros((end - begin, 2, 3), np.int64)
         for number, found in enumerate(pairs):
             for d in sorted(dimensions):
                 s = begin + number
-                row = found[d] if d else forest(s, s + 1)[:4]
+                row = found[d] if d else forest(s, s + 1, stop)[:4]
                 count[number, :, d] = len(row[0]), len(row[2])
                 rows.append(row)
-        return *(np.concatenate(part) for part in zip(*rows, strict=True)), count
+        pair, points, entry, births = (np.concatenate(part) for part in zip(*rows, strict=True))
+        return Chunk(pair, points, entry, births, count)
 
-    kernel: Any = forest if dimensions == (0,) else flag
-    packed = pair_batch(kernel, len(size), int(size.max()) ** 2, n_threads)
+    kernel = forest if dimensions == (0,) else flag
+    packed = pair_batch(kernel, n_samples, sites, torch.get_num_threads())
     assert packed is not None
     return packed
-
-
-class _Known(torch.autograd.Function):
-    """Values known already, with the gradient of the expression that gives them."""
-
-    @staticmethod
-    def forward(ctx: Any, expression: Tensor, values: Tensor) -> Tensor:  # noqa: ANN401
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        return grad, None
-
-
-def _differentiable(values: Tensor, clouds: Clouds, sample: Tensor, index: Tensor) -> Tensor:
-    row = (index >= 0).nonzero().squeeze(1)
-    found = clouds.values(sample[row], index[row])
-    expression = torch.zeros_like(values).index_copy(0, row, found)
-    return _Known.apply(expression, values)  # type: ignore[no-untyped-call,no-any-return]
-
-
-def _diagrams(clouds: Clouds, packed: PackedPairs, dimensions: tuple[int, ...]) -> Diagrams:
-    given = clouds.given
-    tensors = [torch.from_numpy(array).to(given.device) for array in packed]
-    points, essential = tensors[0].to(given.dtype), tensors[5].to(given.dtype)
-    birth, death, dimension, sample = tensors[1:5]
-    entry, essential_dimension, essential_sample = tensors[6:]
-    if given.dtype.itemsize == 2:  # rounding may have made values equal
-        kept = points[:, 0] < points[:, 1]
-        points, birth, death = points[kept], birth[kept], death[kept]
-        dimension, sample = dimension[kept], sample[kept]
-    if clouds.requires_grad and torch.is_grad_enabled():
-        columns = [
-            _differentiable(points[:, k], clouds, sample, index)
-            for k, index in enumerate((birth, death))
-        ]
-        points = torch.stack(columns, 1)
-        essential = _differentiable(essential, clouds, essential_sample, entry)
-    return Diagrams(
-        points=points,
-        dimension=dimension,
-        sample=sample,
-        birth_index=birth,
-        death_index=death,
-        essential=essential,
-        essential_dimension=essential_dimension,
-        essential_sample=essential_sample,
-        essential_index=entry,
-        batch_shape=clouds.batch_shape,
-        homology_dimensions=dimensions,
-    )

@@ -7,10 +7,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .atomic import fetch_add
 from .radix import sort_by_value
-from .ragged import grown
 
-__all__ = ["link_tables", "saddle_pairs"]
+__all__ = ["link_tables", "saddle_pairs", "saddle_scratch"]
 
 Array = NDArray[Any]
 
@@ -168,23 +168,35 @@ def _mask_row(
         mask[w - 1] |= np.uint8(8)
 
 
+def saddle_scratch(shape: tuple[int, int], dtype: Any) -> tuple[Array, ...]:  # noqa: ANN401
+    """What ``saddle_pairs`` works with on fields of ``shape``, float64 or float32."""
+    h, w = shape
+    size, n = (h + 2) * (w + 2), h * w + 1
+    word = np.uint64 if np.dtype(dtype).itemsize == 8 else np.uint32
+    return (
+        np.empty((h + 2, w + 2), dtype),  # the field, with a halo
+        np.empty(size, np.int32),  # trees of descent and of ascent
+        np.empty(size, np.int32),
+        np.empty(w, np.uint8),
+        *(np.empty(n, kind) for kind in (word, word, np.int32, np.int32, np.uint8, np.uint8)),
+    )
+
+
 @njit(cache=True, nogil=True)
 def saddle_pairs(
     x: Array,
-    word: Array,
-    begin: int,
-    end: int,
     sign: float,
-    wrap0: bool,
-    wrap1: bool,
-    lower: Array,
-    upper: Array,
-    n_lower: Array,
-    want0: bool,
-    want1: bool,
-    want2: bool,
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Persistence pairs of the samples ``begin`` to ``end`` of ``x``, by their entries.
+    wrap: tuple[bool, bool],
+    tables: tuple[Array, Array, Array],
+    want: tuple[bool, bool, bool],
+    counter: Array,
+    length: int,
+    scratch: tuple[Any, ...],
+    stop: Array,
+    room: Array,
+    tally: Array,
+) -> None:
+    """Persistence pairs of the samples of ``x``, by their entries, for ``pair_blocks``.
 
     A cell with k > 1 components in its lower link is a saddle: each of its k - 1 passages either
     joins two components of the sublevel set (a death in H0) or makes a loop (a birth in H1). The
@@ -193,24 +205,21 @@ def saddle_pairs(
     never filled are the essential classes of the torus or the cylinder. So one union-find over
     minima, upwards, and one over maxima, downwards, both over sorted saddles, give all pairs.
 
-    A NaN ends the work at its sample, whose count is -1. Not checked here: every periodic axis has
-    at least two entries; (H + 2) (W + 2) < 2**31.
+    Not checked here: every periodic axis has at least two entries; (H + 2) (W + 2) < 2**31.
     O(N + S log S) time for S saddles and about 24 bytes a pixel of scratch.
 
-    Shapes:  x (B, H, W) float, C-contiguous · word (0,), the unsigned integer of x's width · the
-             tables of ``link_tables``
-    Returns: pair (P, 2) int32, entries of (birth, death), ordered by (sample, dimension), and
-             their value (P, 2); essential (E,) int32 and value (E,);
-             count (end - begin, 2, 3) int64: finite, essential by dimension.
+    Shapes:  x (B, H, W) float, C-contiguous · the tables of ``link_tables`` · ``saddle_scratch`` ·
+             ``pair_blocks`` says what the others are; at least H W + 8 rows of ``room`` a sample:
+             minima and maxima are independent sets, and end one class each
     """
+    lower, upper, n_lower = tables
+    wrap0, wrap1 = wrap
+    want0, want1, want2 = want
+    f2, down, up, row_mask, key_a, key_b, at_a, at_b, mask_a, mask_b = scratch
     _, h, w = x.shape
     stride = w + 2
-    size = (h + 2) * stride
-    f2 = np.empty((h + 2, stride), x.dtype)
-    f = f2.reshape(size)
-    bits = f.view(word.dtype)
-    down = np.empty(size, np.int32)
-    up = np.empty(size if want1 or want2 else 1, np.int32)
+    f = f2.reshape(f2.size)
+    bits = f.view(key_a.dtype)
     step_down = np.empty((256, 4), np.int32)
     step_up = np.empty((256, 4), np.int32)
     for m in range(256):
@@ -220,151 +229,135 @@ def saddle_pairs(
     first_down = step_down[:, 0].copy()
     first_up = step_up[:, 0].copy()
     is_saddle = n_lower > 1
-    row_mask = np.empty(w, np.uint8)
-
-    cap = h * w + 1
-    key_a, key_b = np.empty(cap, bits.dtype), np.empty(cap, bits.dtype)
-    at_a, at_b = np.empty(cap, np.int32), np.empty(cap, np.int32)
-    mask_a, mask_b = np.empty(cap, np.uint8), np.empty(cap, np.uint8)
-
-    # minima and maxima are independent sets: no more than (H W + 1) / 2 of either
-    pair = np.empty(((end - begin) * (cap + 1), 2), np.int32)
-    value = np.empty(pair.shape, x.dtype)
-    essential = np.empty(16, np.int32)
-    essential_value = np.empty(16, x.dtype)
+    rows = len(room) // len(x)
     per_row = 1.0 / stride
-    n_pairs = n_essential = 0
-    count = np.zeros((end - begin, 2, 3), np.int64)
     infinity = x.dtype.type(np.inf)
 
-    for sample in range(begin, end):
-        tally = count[sample - begin]
-        done, essential_done = n_pairs, n_essential
-        if not _pad(x[sample], x.dtype.type(sign), wrap0, wrap1, f2):
-            tally[0, 0] = -1
-            break
-        _link_halo(down, h, w, wrap0, wrap1)
-        n = 0
-        for i in range(1, h + 1):
-            _mask_row(f2[i - 1], f2[i], f2[i + 1], i == 1, i == h, row_mask)
-            q = i * stride + 1
-            for j in range(w):
-                m = row_mask[j]
-                down[q + j] = q + j + first_down[m]
-                at_a[n] = q + j
-                mask_a[n] = m
-                n += is_saddle[m]
-            if want1 or want2:
+    while not stop[0]:
+        begin = fetch_add(counter, length)
+        end = min(begin + length, len(x))
+        if begin >= end:
+            return
+        n_pairs, last_row = begin * rows, end * rows - 1  # finite pairs end, essential ones begin
+        n_essential = 0
+        for sample in range(begin, end):
+            done, essential_done = n_pairs, n_essential
+            if not _pad(x[sample], x.dtype.type(sign), wrap0, wrap1, f2):
+                tally[sample, 0, 0] = -1
+                break
+            _link_halo(down, h, w, wrap0, wrap1)
+            n = 0
+            for i in range(1, h + 1):
+                if stop[0]:
+                    return
+                _mask_row(f2[i - 1], f2[i], f2[i + 1], i == 1, i == h, row_mask)
+                q = i * stride + 1
                 for j in range(w):
-                    up[q + j] = q + j + first_up[row_mask[j]]
-        for s in range(n):
-            key_a[s] = bits[at_a[s]]
-        if sort_by_value(key_a, at_a, mask_a, key_b, at_b, mask_b, n):
-            at, mask = at_b, mask_b
-            spare = at_a
-        else:
-            at, mask = at_a, mask_a
-            spare = at_b
+                    m = row_mask[j]
+                    down[q + j] = q + j + first_down[m]
+                    at_a[n] = q + j
+                    mask_a[n] = m
+                    n += is_saddle[m]
+                if want1 or want2:
+                    for j in range(w):
+                        up[q + j] = q + j + first_up[row_mask[j]]
+            for s in range(n):
+                key_a[s] = bits[at_a[s]]
+            if sort_by_value(key_a, at_a, mask_a, key_b, at_b, mask_b, n):
+                at, mask = at_b, mask_b
+                spare = at_a
+            else:
+                at, mask = at_a, mask_a
+                spare = at_b
 
-        # Upwards: components of the sublevel set. Passages that make a loop are kept in `spare`.
-        loops = 0
-        room = n_essential + 4 * n + 4
-        if room > essential.size:
-            essential = grown(essential, room + room // 2)
-            essential_value = grown(essential_value, room + room // 2)
-        for s in range(n):
-            q = at[s]
-            m = mask[s]
-            v = f[q]
-            old = _root(down, q + step_down[m, 0])
-            open_loops = 0
-            for c in range(1, n_lower[m]):
-                young = _root(down, q + step_down[m, c])
-                if young == old:
-                    open_loops += 1
-                    continue
-                if f[young] < f[old] or (f[young] == f[old] and young < old):
-                    old, young = young, old
-                down[young] = old
-                if f[young] != v and want0:
-                    if v == infinity:
-                        essential[n_essential] = young
-                        n_essential += 1
-                        tally[1, 0] += 1
-                    else:
-                        pair[n_pairs, 0] = young
-                        pair[n_pairs, 1] = q
-                        n_pairs += 1
-                        tally[0, 0] += 1
-            if open_loops:
-                at[loops] = q
-                mask[loops] = m
-                spare[loops] = open_loops
-                loops += 1
-        if want0:
-            q = _root(down, stride + 1)
-            if f[q] < infinity:
-                essential[n_essential] = q
-                n_essential += 1
-                tally[1, 0] += 1
-
-        # Downwards: components of the superlevel set, over the saddles that made a loop.
-        if want1 or want2:
-            _link_halo(up, h, w, wrap0, wrap1)
-        if want1 or (want2 and wrap0 and wrap1):
-            for s in range(loops - 1, -1, -1):
+            # Upwards: components of the sublevel set. Passages that make a loop stay in `spare`.
+            loops = 0
+            for s in range(n):
+                if stop[0]:
+                    return
                 q = at[s]
                 m = mask[s]
                 v = f[q]
-                left = spare[s]
-                old = _root(up, q + step_up[m, 0])
+                old = _root(down, q + step_down[m, 0])
+                open_loops = 0
                 for c in range(1, n_lower[m]):
-                    young = _root(up, q + step_up[m, c])
+                    young = _root(down, q + step_down[m, c])
                     if young == old:
+                        open_loops += 1
                         continue
-                    if young == 0 or (
-                        old != 0 and (f[young] > f[old] or (f[young] == f[old] and young > old))
-                    ):
+                    if f[young] < f[old] or (f[young] == f[old] and young < old):
                         old, young = young, old
-                    up[young] = old
-                    left -= 1
-                    if f[young] != v and want1:
-                        if f[young] == infinity:
-                            essential[n_essential] = q
+                    down[young] = old
+                    if f[young] != v and want0:
+                        if v == infinity:
+                            room[last_row - n_essential, 0] = young
                             n_essential += 1
-                            tally[1, 1] += 1
                         else:
-                            pair[n_pairs, 0] = q
-                            pair[n_pairs, 1] = young
+                            room[n_pairs, 0] = young
+                            room[n_pairs, 1] = q
                             n_pairs += 1
-                            tally[0, 1] += 1
-                if want1 and v < infinity:
-                    for _ in range(left):
-                        essential[n_essential] = q
-                        n_essential += 1
-                        tally[1, 1] += 1
-        if want2 and wrap0 and wrap1:
-            q = _root(up, stride + 1)
-            if f[q] < infinity:
-                essential[n_essential] = q
-                n_essential += 1
-                tally[1, 2] += 1
-        here = x[sample]
-        for i in range(done, n_pairs):
-            for c in range(2):
-                q = pair[i, c]
-                r = int((q + 0.5) * per_row)  # q // stride, exact below 2**31
-                j = q - r * stride - 1
-                pair[i, c] = (r - 1) * w + j
-                value[i, c] = here[r - 1, j]
-        for i in range(essential_done, n_essential):
-            q = essential[i]
-            essential[i] = (q // stride - 1) * w + q % stride - 1
-            essential_value[i] = here[q // stride - 1, q % stride - 1]
-    return (
-        pair[:n_pairs],
-        value[:n_pairs],
-        essential[:n_essential],
-        essential_value[:n_essential],
-        count,
-    )
+                if open_loops:
+                    at[loops] = q
+                    mask[loops] = m
+                    spare[loops] = open_loops
+                    loops += 1
+            if want0:
+                q = _root(down, stride + 1)
+                if f[q] < infinity:
+                    room[last_row - n_essential, 0] = q
+                    n_essential += 1
+
+            joined, joined_essential = n_pairs, n_essential
+
+            # Downwards: components of the superlevel set, over the saddles that made a loop.
+            if want1 or want2:
+                _link_halo(up, h, w, wrap0, wrap1)
+            if want1 or (want2 and wrap0 and wrap1):
+                for s in range(loops - 1, -1, -1):
+                    if stop[0]:
+                        return
+                    q = at[s]
+                    m = mask[s]
+                    v = f[q]
+                    left = spare[s]
+                    old = _root(up, q + step_up[m, 0])
+                    for c in range(1, n_lower[m]):
+                        young = _root(up, q + step_up[m, c])
+                        if young == old:
+                            continue
+                        if young == 0 or (
+                            old != 0 and (f[young] > f[old] or (f[young] == f[old] and young > old))
+                        ):
+                            old, young = young, old
+                        up[young] = old
+                        left -= 1
+                        if f[young] != v and want1:
+                            if f[young] == infinity:
+                                room[last_row - n_essential, 0] = q
+                                n_essential += 1
+                            else:
+                                room[n_pairs, 0] = q
+                                room[n_pairs, 1] = young
+                                n_pairs += 1
+                    if want1 and v < infinity:
+                        for _ in range(left):
+                            room[last_row - n_essential, 0] = q
+                            n_essential += 1
+            filled_essential = n_essential
+            if want2 and wrap0 and wrap1:
+                q = _root(up, stride + 1)
+                if f[q] < infinity:
+                    room[last_row - n_essential, 0] = q
+                    n_essential += 1
+            here = tally[sample]
+            here[0, 0], here[1, 0] = joined - done, joined_essential - essential_done
+            here[0, 1], here[1, 1] = n_pairs - joined, filled_essential - joined_essential
+            here[1, 2] = n_essential - filled_essential
+            for i in range(done, n_pairs):
+                for c in range(2):
+                    q = room[i, c]
+                    r = int((q + 0.5) * per_row)  # q // stride, exact below 2**31
+                    room[i, c] = (r - 1) * w + q - r * stride - 1
+            for i in range(last_row - essential_done, last_row - n_essential, -1):
+                q = room[i, 0]
+                room[i, 0] = (q // stride - 1) * w + q % stride - 1

@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .radix import sort_by_value
-from .ragged import grown
+from .ragged import copy, grown
 
 __all__ = ["gradient_pairs", "star_tables"]
 
@@ -18,8 +18,8 @@ Array = NDArray[Any]
 # squares k = 4 normal + 2 sign + sign, signs of the lower and of the higher axis in the square;
 # cubes t = 4 sign + 2 sign + sign. A sign of 1 is the positive side.
 _ABSENT = 2**31 - 1  # rank of what is beyond an open boundary of the vertex construction
-_EDGE = 2**31 - 1
-_DROPPED, _CRITICAL = 5, 4  # states of an edge; below 4 it is matched with a square
+_DE_BRUIJN = 0x03F79D71B4CB0A89  # the upper 6 bits of its 64 shifts all differ
+_PLACE = np.argsort([(_DE_BRUIJN << i & 2**64 - 1) >> 58 for i in range(64)])
 
 
 def _square(k: int) -> tuple[int, int, int]:
@@ -106,7 +106,7 @@ def _ranks(x: Array, word: Array, sign: float, at: Array) -> bool:
     index, tag = np.arange(n).astype(np.int32), np.empty(n, np.uint8)
     key2, index2, tag2 = np.empty_like(key), np.empty_like(index), np.empty_like(tag)
     moved = sort_by_value(key, index, tag, key2, index2, tag2, n)
-    at[:] = index2 if moved else index
+    copy(index2 if moved else index, at)
     return True
 
 
@@ -161,13 +161,14 @@ def _gradient(
     tables: tuple[Array, Array, Array, Array],
     below: Array,
     above: Array,
-    state: Array,
+    flow: Array,
+    stop: Array,
 ) -> tuple[Array, Array, Array, Array]:
     """Match the cells of every lower star; collect what is critical.
 
     ``below``: for a vertex the other end of its matched edge, -1 for a minimum. ``above``: for a
     cube the cube across its matched square, -1 - vertex for a critical one, whose last vertex
-    that is. ``state``: of the edges 3 vertex + axis.
+    that is. ``flow``: for the edge 3 vertex + axis that is matched with a square, -1 - its code.
 
     Returns: rank and number (3 vertex + axis) of critical edges and of critical squares.
     """
@@ -190,7 +191,7 @@ def _gradient(
         cube_at[t] = (
             min(step[t >> 2 & 1], 0) + min(step[2 + (t >> 1 & 1)], 0) + min(step[4 + (t & 1)], 0)
         )
-    code = np.empty((6, 12), np.uint8)  # of the edge of a direction matched with a square
+    code = np.empty((6, 12), np.int32)  # of the edge of a direction matched with a square
     for k in range(12):
         for d, other in ((first[k], second[k]), (second[k], first[k])):
             axis, beside = d // 2, other // 2
@@ -201,6 +202,8 @@ def _gradient(
     square_rank, square = np.empty(room, np.int32), np.empty(room, np.int32)
     n_edges = n_squares = 0
     for i in range(1, d0 + 1):
+        if stop[0]:
+            break
         if n_edges + 6 * d1 * d2 > edge.size or n_squares + 12 * d1 * d2 > square.size:
             length = max(2 * edge.size, n_edges + 6 * d1 * d2, n_squares + 12 * d1 * d2)
             edge_rank, edge = grown(edge_rank, length), grown(edge, length)
@@ -250,12 +253,11 @@ def _gradient(
                     number = 3 * same[p + min(step[d], 0)] + d // 2
                     k = reach[squares, d]
                     if k < 12:
-                        state[number] = code[d, k]
+                        flow[number] = -1 - code[d, k]
                     elif not matched:
                         matched = True
                         below[p] = same[p + step[d]]
                     else:
-                        state[number] = _CRITICAL
                         edge_rank[n_edges], edge[n_edges] = r, number
                         n_edges += 1
                 rest = left[squares]
@@ -274,144 +276,230 @@ def _gradient(
 
 
 @njit(cache=True, nogil=True)
-def _push(heap: Array, n: int, key: int) -> None:
-    """Let ``key`` into the first ``n`` entries, the largest on top."""
-    i = n
-    while i > 0:
-        up = (i - 1) >> 1
-        if heap[up] >= key:
-            break
-        heap[i] = heap[up]
-        i = up
-    heap[i] = key
+def _add(item: Array, start: Array, n: int, a: int, b: int) -> int:
+    """Number of the sum of two sets modulo 2, which is written as set ``n`` if it is a new one."""
+    if a == b:
+        return 0
+    if a == 0:
+        return b
+    if b == 0:
+        return a
+    i, i_end = start[a], start[a + 1]
+    j, j_end = start[b], start[b + 1]
+    begin = start[n]
+    end = begin
+    while i < i_end and j < j_end:
+        u, v = item[i], item[j]
+        item[end] = min(u, v)
+        end += u != v
+        i += u <= v
+        j += v <= u
+    while i < i_end:
+        item[end] = item[i]
+        i += 1
+        end += 1
+    while j < j_end:
+        item[end] = item[j]
+        j += 1
+        end += 1
+    if end - begin < 2:
+        return item[begin] + 1 if end > begin else 0
+    start[n + 1] = end
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _pop(heap: Array, n: int) -> int:
-    """Take the largest of the first ``n`` entries away."""
-    top = heap[0]
-    last = heap[n - 1]
-    n -= 1
-    i = 0
-    while True:
-        j = 2 * i + 1
-        if j >= n:
-            break
-        if j + 1 < n and heap[j + 1] > heap[j]:
-            j += 1
-        if heap[j] <= last:
-            break
-        heap[i] = heap[j]
-        i = j
-    heap[i] = last
-    return top
+def _sum(item: Array, start: Array, n: int, a: int, b: int, c: int, d: int) -> int:
+    """Number of the sum of four sets modulo 2, which is written as set ``n`` if it is a new one."""
+    if a > b:
+        a, b = b, a
+    if c > d:
+        c, d = d, c
+    if a > c:
+        a, c = c, a
+    if b > d:
+        b, d = d, b
+    if b > c:
+        b, c = c, b
+    if a == b:
+        return _add(item, start, n, c, d)
+    if b == c:
+        return _add(item, start, n, a, d)
+    if c == d:
+        return _add(item, start, n, a, b)
+    total, last = _add(item, start, n, a, b), n
+    for more in (c, d):
+        last += total == last
+        total = _add(item, start, last, total, more)
+    if total <= n:
+        return total
+    begin, length = start[total], start[total + 1] - start[total]
+    for i in range(length):
+        item[start[n] + i] = item[begin + i]
+    start[n + 1] = start[n] + length
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _key(rank: Any, edge: Any, state: Any) -> Any:  # noqa: ANN401 - integers of any width
-    """Order of edges: by rank, and the critical ones of a star, to which it flows, last."""
-    return np.int64(rank) << 32 | np.int64(state < _CRITICAL) << 31 | np.int64(edge)
+def _boundaries(
+    same: Array, stride: Array, flow: Array, squares: Array, n_loops: int, stop: Array
+) -> tuple[Array, Array, Array]:
+    """Boundaries of critical squares in critical edges that close loops.
 
+    A boundary flows down the gradient: an edge that is matched with a square flows where the other
+    three edges of that square do. Many squares share this way, so that each edge's flow is kept.
+    ``flow``: number of the set of loops to which an edge flows; -1 - code if that is not yet known,
+    with the code of the square that it is matched with.
 
-@njit(cache=True, nogil=True)
-def _reduce(
-    rank: Array,
-    same: Array,
-    stride: Array,
-    state: Array,
-    squares: Array,
-    edge_rank: Array,
-    edge: Array,
-    first: Array,
-    killer: Array,
-) -> Array:
-    """Boundaries of critical squares in critical edges, reduced from the left.
-
-    A square's boundary flows down the gradient: the last edge is replaced by the rest of the
-    square that it is matched with, and dropped if it joins components. ``first[r]``: number of the
-    first critical edge of rank r in ``edge``; ``killer`` (edges,), out: the square (its place in
-    ``squares``) that fills the loop of an edge, -1 for none. Returns the places of the squares
-    whose boundary vanishes.
+    Returns sets of loops, set k being ``item[start[k] : start[k + 1]]`` in ascending order, and
+    the number of the set of each square. Set 0 is empty, set 1 + i is {i}.
     """
-    n = squares.size
-    start = np.zeros(n + 1, np.int64)
-    column = np.empty(4 * n + 16, np.int32)
-    heap = np.empty(1024, np.int64)
-    closed = np.empty(16, np.int32)
-    n_closed = 0
-    end = 0
-    for s in range(n):
-        # the square's own boundary
+    item = np.empty(2 * n_loops + 1024, np.int32)
+    start = np.empty(2 * n_loops + 1024, np.int64)
+    start[0] = 0
+    for i in range(n_loops):
+        item[i] = start[i + 1] = i
+    n = n_loops + 1
+    start[n] = n_loops
+    longest = 1
+    bound = np.empty(squares.size, np.int32)
+    todo = np.empty(1024, np.int32)
+    # neighbours after each other, for what they share is then in the cache
+    turn = np.arange(squares.size).astype(np.int32)
+    for s in _sort_by_rank(squares.copy(), turn, squares.size, 3 * same.size)[1]:
+        if stop[0]:
+            break
         p, c = squares[s] // 3, squares[s] % 3
         a, b = (1 if c == 0 else 0), (1 if c == 2 else 2)
-        size = 0
-        for e in (
-            3 * p + a,
-            3 * p + b,
-            3 * same[p + stride[b]] + a,
-            3 * same[p + stride[a]] + b,
-        ):
-            if state[e] != _DROPPED:
-                q = e // 3
-                _push(heap, size, _key(max(rank[q], rank[q + stride[e % 3]]), e, state[e]))
-                size += 1
-        begin = end
-        pivot = -1
-        while size:
-            key = _pop(heap, size)
-            size -= 1
-            if size and heap[0] == key:
-                _pop(heap, size)
-                size -= 1
+        e0, e1 = 3 * p + a, 3 * p + b
+        e2, e3 = 3 * same[p + stride[b]] + a, 3 * same[p + stride[a]] + b
+        todo[0], todo[1], todo[2], todo[3] = e0, e1, e2, e3
+        left = 4
+        while True:
+            # a sum of four sets has two intermediate ones
+            if start[n] + 9 * longest > item.size:
+                item = grown(item, 2 * item.size + 9 * longest)
+            if n + 4 > start.size:
+                start = grown(start, 2 * start.size)
+            if left == 0:
+                break
+            if left + 3 > todo.size:
+                todo = grown(todo, 2 * todo.size)
+            e = todo[left - 1]
+            w = -1 - flow[e]
+            if w < 0:
+                left -= 1
                 continue
-            e = key & _EDGE
-            w = state[e]
-            if w < _CRITICAL:
-                p, a = e // 3, e % 3
-                b = (2 if a < 2 else 1) if w >> 1 else (1 if a == 0 else 0)
-                q = p if w & 1 else same[p - stride[b]]
-                if size + 3 > heap.size:
-                    heap = grown(heap, 2 * heap.size)
-                for f in (
-                    3 * q + a,
-                    3 * q + b,
-                    3 * same[q + stride[b]] + a,
-                    3 * same[q + stride[a]] + b,
-                ):
-                    if f != e and state[f] != _DROPPED:
-                        v = f // 3
-                        r = max(rank[v], rank[v + stride[f % 3]])
-                        _push(heap, size, _key(r, f, state[f]))
-                        size += 1
+            p, a = e // 3, e % 3
+            b = (2 if a < 2 else 1) if w >> 1 else (1 if a == 0 else 0)
+            q = p if w & 1 else same[p - stride[b]]
+            f0 = 3 * same[q + stride[b]] + a if w & 1 else 3 * q + a  # across the square
+            f1, f2 = 3 * q + b, 3 * same[q + stride[a]] + b
+            g0, g1, g2 = flow[f0], flow[f1], flow[f2]
+            if g0 >= 0 and g1 >= 0 and g2 >= 0:
+                flow[e] = _sum(item, start, n, 0, g0, g1, g2)
+                if flow[e] == n:
+                    longest = max(longest, start[n + 1] - start[n])
+                    n += 1
+                left -= 1
                 continue
-            number = first[key >> 32]
-            while edge[number] != e:
-                number += 1
-            if pivot < 0 and killer[number] >= 0:
-                t = killer[number]
-                if size + start[t + 1] - start[t] > heap.size:
-                    heap = grown(heap, 2 * heap.size + start[t + 1] - start[t])
-                for m in range(start[t] + 1, start[t + 1]):
-                    f = column[m]
-                    _push(heap, size, _key(edge_rank[f], edge[f], _CRITICAL))
-                    size += 1
-                continue
-            if pivot < 0:
-                pivot = number
-            if end == column.size:
-                column = grown(column, 2 * column.size)
-            column[end] = number
-            end += 1
-        start[s + 1] = end
-        if pivot >= 0:
-            killer[pivot] = s
-        else:
-            assert end == begin
-            if n_closed == closed.size:
-                closed = grown(closed, 2 * closed.size)
-            closed[n_closed] = s
-            n_closed += 1
-    return closed[:n_closed]
+            for f, g in ((f0, g0), (f1, g1), (f2, g2)):
+                todo[left] = f
+                left += g < 0
+        bound[s] = _sum(item, start, n, flow[e0], flow[e1], flow[e2], flow[e3])
+        if bound[s] == n:
+            longest = max(longest, start[n + 1] - start[n])
+            n += 1
+    return item, start, bound
+
+
+@njit(cache=True, nogil=True)
+def _coboundaries(item: Array, start: Array, bound: Array, n_loops: int) -> tuple[Array, Array]:
+    """The same incidences by loops; those of loop i are ``square[begin[i] : begin[i + 1]]``."""
+    begin = np.zeros(n_loops + 2, np.int64)
+    for k in bound:
+        for m in range(start[k], start[k + 1]):
+            begin[item[m] + 2] += 1
+    for i in range(n_loops):
+        begin[i + 2] += begin[i + 1]
+    square = np.empty(begin[n_loops + 1], np.int32)
+    for s in range(bound.size):
+        k = bound[s]
+        for m in range(start[k], start[k + 1]):
+            i = item[m]
+            square[begin[i + 1]] = s
+            begin[i + 1] += 1
+    return begin[:-1], square
+
+
+@njit(cache=True, nogil=True)
+def _flip(word: Array, some: Array, s: int) -> None:
+    """Let ``s`` into a set of numbers, or out of it; ``some``: the words that may not be zero."""
+    i = s >> 6
+    word[i] ^= np.uint64(1) << np.uint64(s & 63)
+    some[i >> 6] |= np.uint64(1) << np.uint64(i & 63)
+
+
+@njit(cache=True, nogil=True)
+def _lowest(x: Any) -> int:  # noqa: ANN401 - uint64
+    """Place of the lowest bit that is set in a uint64."""
+    return _PLACE[(x & (~x + np.uint64(1))) * np.uint64(_DE_BRUIJN) >> np.uint64(58)]
+
+
+@njit(cache=True, nogil=True)
+def _first(word: Array, some: Array, i: int) -> int:
+    """Smallest number in the set, none of which is below 4096 i; -1 if it is empty."""
+    for k in range(i, some.size):
+        while some[k]:
+            j = 64 * k + _lowest(some[k])
+            if word[j]:
+                return 64 * j + _lowest(word[j])
+            some[k] &= some[k] - np.uint64(1)
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def _reduce(begin: Array, square: Array, n_squares: int, killer: Array, stop: Array) -> Array:
+    """Coboundaries of the loops in critical squares, reduced from the right.
+
+    The columns are those of persistent cohomology, which pairs alike: in a plateau they stay short
+    where boundaries fill in. ``killer`` (loops,), out: the square that fills a loop, -1 for none.
+    Returns the squares that fill none.
+    """
+    owner = np.full(n_squares, -1, np.int32)
+    low, high = begin[:-1].copy(), begin[1:].copy()
+    word = np.zeros((n_squares >> 6) + 1, np.uint64)
+    some = np.zeros((word.size >> 6) + 1, np.uint64)
+    end = square.size
+    for i in range(killer.size - 1, -1, -1):
+        if stop[0]:
+            break
+        if low[i] == high[i]:
+            continue
+        s = square[low[i]]
+        if owner[s] >= 0:
+            j = i
+            while True:
+                for m in range(low[j], high[j]):
+                    _flip(word, some, square[m])
+                s = _first(word, some, s >> 12)
+                if s < 0 or owner[s] < 0:
+                    break
+                j = owner[s]
+            low[i] = end
+            t = s
+            while t >= 0:
+                if end == square.size:
+                    square = grown(square, 2 * end)
+                square[end] = t
+                end += 1
+                _flip(word, some, t)
+                t = _first(word, some, t >> 12)
+            high[i] = end
+        if s >= 0:
+            owner[s] = i
+            killer[i] = s
+    return np.nonzero(owner < 0)[0]
 
 
 @njit(cache=True, nogil=True)
@@ -420,15 +508,15 @@ def _join_edges(
     same: Array,
     stride: Array,
     below: Array,
-    state: Array,
+    flow: Array,
     edge_rank: Array,
     edge: Array,
     outside: int,
 ) -> tuple[Array, int, int]:
     """Components of vertices, over critical edges upwards: edges that join are dropped.
 
-    Returns (birth, death) ranks (P, 2), the number of loops left, now first in ``edge_rank`` and
-    ``edge``, and the rank of the component that stays (-1: it holds the outside).
+    Returns (birth, death) ranks (P, 2), the number of loops left, whose ranks are now first in
+    ``edge_rank`` and which flow to sets of their own, and a member of the component that stays.
     """
     pair = np.empty((edge.size, 2), np.int32)
     n = loops = 0
@@ -439,13 +527,13 @@ def _join_edges(
         old, young = _root(below, p), _root(below, same[p + stride[e % 3]])
         last = old
         if old == young:
-            edge[loops], edge_rank[loops] = e, r
+            edge_rank[loops] = r
             loops += 1
+            flow[e] = loops
             continue
         if rank[young] < rank[old]:
             old, young = young, old
         below[young] = old
-        state[e] = _DROPPED
         pair[n, 0], pair[n, 1] = rank[young], r
         n += 1
         last = old
@@ -482,9 +570,89 @@ def _join_squares(
         pair[n, 0], pair[n, 1] = r, low
         n += 1
     left = square.size - keep
-    square[:left] = square[keep:].copy()
-    square_rank[:left] = square_rank[keep:].copy()
+    copy(square[keep:], square)  # forwards, so that they may overlap
+    copy(square_rank[keep:], square_rank)
     return pair[:n], left
+
+
+@njit(cache=True, nogil=True)
+def _rank_pairs(
+    at: Array,
+    same: Array,
+    shape: tuple[int, int, int],
+    dual: bool,
+    reduces: bool,
+    tables: tuple[Array, Array, Array, Array],
+    scratch: tuple[Array, Array, Array, Array],
+    stop: Array,
+) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array, Array]]:
+    """Classes of the vertex complex whose entries enter in the order ``at``, as ranks.
+
+    Returns (birth, death) (P, 2) in H0, H1, H2 and births (E,) of essential classes in H0 to H3,
+    before duality. H1, and H2 of essential classes, only if it ``reduces``.
+    """
+    d0, d1, d2 = shape
+    n = d0 * d1 * d2
+    stride = np.array([(d1 + 2) * (d2 + 2), d2 + 2, 1])
+    size = (d0 + 2) * stride[0]
+    rank, below, above, flow = scratch
+    pair1 = np.empty((0, 2), np.int32)
+    alone1, alone2 = np.empty(0, np.int32), np.empty(0, np.int32)
+    rank[:] = -1 if dual else _ABSENT
+    for r in range(n):
+        below[at[r]] = n - 1 - r if dual else r  # for the moment
+    for row in range(d0 * d1):
+        q = (row // d1 + 1) * stride[0] + (row % d1 + 1) * stride[1] + 1
+        copy(below[row * d2 : (row + 1) * d2], rank[q : q + d2])
+    for q in range(size):
+        rank[q] = rank[same[q]]
+    below[:] = size  # the outside, the eldest component
+    below[size] = -1
+    rank[size] = -1
+    above[:] = size
+    above[size] = -1
+    flow[:] = 0
+    edge_rank, edge, square_rank, square = _gradient(
+        rank, same, (d0, d1, d2), tables, below, above, flow, stop
+    )
+    if stop[0]:
+        return (pair1, pair1, pair1), (alone1, alone1, alone1, alone1)
+    pair0, n_loops, last = _join_edges(rank, same, stride, below, flow, edge_rank, edge, size)
+    if edge.size == 0:  # one component, without critical edges
+        last = _root(below, stride[0] + stride[1] + 1)
+    pair2, n_squares = _join_squares(rank, same, stride, above, square_rank, square)
+    if reduces:
+        item, start, bound = _boundaries(same, stride, flow, square[:n_squares], n_loops, stop)
+        if stop[0]:
+            return (pair1, pair1, pair1), (alone1, alone1, alone1, alone1)
+        begin_of, square_of = _coboundaries(item, start, bound, n_loops)
+        killer = np.full(n_loops, -1, np.int32)
+        closed = _reduce(begin_of, square_of, n_squares, killer, stop)
+        if stop[0]:
+            return (pair1, pair1, pair1), (alone1, alone1, alone1, alone1)
+        pair1 = np.empty((n_loops, 2), np.int32)
+        alone1 = np.empty(n_loops, np.int32)
+        m = a = 0
+        for i in range(n_loops):
+            if killer[i] >= 0:
+                pair1[m, 0], pair1[m, 1] = edge_rank[i], square_rank[killer[i]]
+                m += 1
+            else:
+                alone1[a] = edge_rank[i]
+                a += 1
+        pair1, alone1 = pair1[:m], alone1[:a]
+        alone2 = np.empty(closed.size, np.int32)
+        for i in range(closed.size):
+            alone2[i] = square_rank[closed[i]]
+    root0 = _root(below, last)
+    alone0 = np.empty(0 if root0 == size else 1, np.int32)
+    if root0 != size:
+        alone0[0] = rank[root0]
+    root3 = _root(above, stride[0] + stride[1] + 1)
+    alone3 = np.empty(0 if root3 == size else 1, np.int32)
+    if root3 != size:
+        alone3[0] = rank[-1 - above[root3]]
+    return (pair0, pair1, pair2), (alone0, alone1, alone2, alone3)
 
 
 @njit(cache=True, nogil=True)
@@ -498,6 +666,7 @@ def gradient_pairs(
     dual: bool,
     tables: tuple[Array, Array, Array, Array],
     want: tuple[bool, bool, bool, bool],
+    stop: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Persistence pairs of the samples ``begin`` to ``end`` of ``x``, by their entries.
 
@@ -511,25 +680,24 @@ def gradient_pairs(
     padded with an outside that comes first and counts as zero, are dual, so H_k of the one is
     H_(2-k) of the other with births and deaths exchanged; essential classes of k and 3 - k.
 
-    A NaN ends the work at its sample, whose count is -1. Not checked here: periods of 2 and more;
-    3 (D + 2)(H + 2)(W + 2) < 2**31.
-    About 60 bytes an entry of scratch.
+    A NaN ends the work at its sample, whose count is -1; ``stop`` (1,) ends it with any result.
+    Not checked here: periods of 2 and more; 3 (D + 2)(H + 2)(W + 2) < 2**31.
+    About 60 bytes an entry of scratch, and up to twice as much where plateaus are large.
 
     Shapes:  x (B, D, H, W) float, C-contiguous · word (0,), the unsigned integer of x's width
-    Returns: as ``saddle_pairs``; count (end - begin, 2, 4).
+    Returns: what ``Chunk`` holds; count (end - begin, 2, 4).
     Source:  Robins, Wood, Sheppard, IEEE TPAMI 33, 1646 (2011), for the gradient; Garin et al.,
              arXiv:2005.04597, for the duality.
     """
     _, d0, d1, d2 = x.shape
     n = d0 * d1 * d2
-    stride = np.array([(d1 + 2) * (d2 + 2), d2 + 2, 1])
-    size = (d0 + 2) * stride[0]
+    size = (d0 + 2) * (d1 + 2) * (d2 + 2)
     same = np.empty(size, np.int32)
     _canonical((d0, d1, d2), wrap, same)
     rank = np.empty(size + 1, np.int32)
     at = np.empty(n, np.int32)
     below, above = np.empty(size + 1, np.int32), np.empty(size + 1, np.int32)
-    state = np.empty(3 * size, np.uint8)
+    flow = np.empty(3 * size, np.int32)
     count = np.zeros((end - begin, 2, 4), np.int64)
     pair, value = np.empty((16, 2), np.int32), np.empty((16, 2), x.dtype)
     essential, essential_value = np.empty(16, np.int32), np.empty(16, x.dtype)
@@ -544,70 +712,11 @@ def gradient_pairs(
         if not _ranks(flat, word, sign, at):
             count[sample - begin, 0, 0] = -1
             break
-        rank[:] = -1 if dual else _ABSENT
-        for r in range(n):
-            i = at[r]
-            k = i % d2
-            j = i // d2 % d1
-            q = (i // (d1 * d2) + 1) * stride[0] + (j + 1) * stride[1] + k + 1
-            rank[q] = n - 1 - r if dual else r
-        for q in range(size):
-            rank[q] = rank[same[q]]
-        below[:] = size  # the outside, the eldest component
-        below[size] = -1
-        rank[size] = -1
-        above[:] = size
-        above[size] = -1
-        state[:] = _DROPPED
-        edge_rank, edge, square_rank, square = _gradient(
-            rank, same, (d0, d1, d2), tables, below, above, state
+        (pair0, pair1, pair2), (alone0, alone1, alone2, alone3) = _rank_pairs(
+            at, same, (d0, d1, d2), dual, reduces, tables, (rank, below, above, flow), stop
         )
-        pair0, n_loops, last = _join_edges(rank, same, stride, below, state, edge_rank, edge, size)
-        if edge.size == 0:  # one component, without critical edges
-            last = _root(below, stride[0] + stride[1] + 1)
-        pair2, n_squares = _join_squares(rank, same, stride, above, square_rank, square)
-        pair1 = np.empty((0, 2), np.int32)
-        alone1 = np.empty(0, np.int32)
-        alone2 = np.empty(0, np.int32)
-        if reduces:
-            first = np.empty(n, np.int32)
-            for i in range(n_loops - 1, -1, -1):
-                first[edge_rank[i]] = i
-            killer = np.full(n_loops, -1, np.int32)
-            closed = _reduce(
-                rank,
-                same,
-                stride,
-                state,
-                square[:n_squares],
-                edge_rank[:n_loops],
-                edge[:n_loops],
-                first,
-                killer,
-            )
-            pair1 = np.empty((n_loops, 2), np.int32)
-            alone1 = np.empty(n_loops, np.int32)
-            m = a = 0
-            for i in range(n_loops):
-                if killer[i] >= 0:
-                    pair1[m, 0], pair1[m, 1] = edge_rank[i], square_rank[killer[i]]
-                    m += 1
-                else:
-                    alone1[a] = edge_rank[i]
-                    a += 1
-            pair1, alone1 = pair1[:m], alone1[:a]
-            alone2 = np.empty(closed.size, np.int32)
-            for i in range(closed.size):
-                alone2[i] = square_rank[closed[i]]
-        root0 = _root(below, last)
-        alone0 = np.empty(0 if root0 == size else 1, np.int32)
-        if root0 != size:
-            alone0[0] = rank[root0]
-        root3 = _root(above, stride[0] + stride[1] + 1)
-        alone3 = np.empty(0 if root3 == size else 1, np.int32)
-        if root3 != size:
-            alone3[0] = rank[-1 - above[root3]]
-
+        if stop[0]:
+            break
         for k in range(4):
             if not want[k]:
                 continue

@@ -1,5 +1,6 @@
 """Edges between points: their values, the short ones of them in order, and checks of a matrix."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from .radix import sort_by_value
 
 __all__ = [
     "count_edges",
+    "edge_gradient",
     "edge_values",
     "enclosing_radius",
     "farther_of",
@@ -75,6 +77,73 @@ def edge_values(
     for k in range(first, last):
         value[k] = np.sqrt(value[k])
     farther_of(value, weight, heavy, first, last, single)
+
+
+@njit(cache=True, nogil=True)
+def edge_gradient(
+    x: Array,
+    matrices: Array,
+    weight: Array,
+    box: Array,
+    size: Array,
+    sample: Array,
+    index: Array,
+    grad: Array,
+    on_given: Array,
+    on_weight: Array,
+) -> None:
+    """Add the gradients of the edges ``index`` of the samples ``sample``, times ``grad``, (k,).
+
+    Those of max(2 v, 2 w, d + v + w), in the order of the rows; 0 for an index of -1, at coincident
+    points and, an axis, at half a box. A vertex i is the edge i n + i.
+
+    Shapes:  x (sum n, d) or (0, d) · matrices (sum n^2,) or (0,) · weight (sum n,) or (0,)
+             size (B,), or (1,) for all · on_given (sum n d,) or (sum n^2,)
+    """
+    start, corner = np.zeros(size.size, np.int64), np.zeros(size.size, np.int64)
+    for s in range(size.size - 1):
+        start[s + 1] = start[s] + size[s]
+        corner[s + 1] = corner[s] + size[s] * size[s]
+    difference = np.empty(x.shape[1])
+    for k in range(index.size):
+        e, s, g = index[k], sample[k], np.float64(grad[k])
+        if e < 0:
+            continue
+        if size.size == 1:
+            n = size[0]
+            first, at = s * n, s * n * n + e
+        else:
+            n = size[s]
+            first, at = start[s], corner[s] + e
+        i, j = first + e // n, first + e % n
+        d = 0.0
+        if matrices.size and i != j:
+            d = float(matrices[at])
+        elif i != j:
+            for a in range(x.shape[1]):
+                t = np.float64(x[i, a]) - np.float64(x[j, a])
+                if box.size:
+                    t -= box[a] * np.rint(t / box[a])
+                difference[a] = t
+                d += float(t * t)
+            d = math.sqrt(d)
+        if weight.size:
+            v, w = np.float64(weight[i]), np.float64(weight[j])
+            if d + (v + w) < 2 * max(v, w):
+                on_weight[i if v >= w else j] += 2 * g
+                continue
+            on_weight[i] += g
+            on_weight[j] += g
+        if i == j:
+            continue
+        if matrices.size:
+            on_given[at] += g
+        elif d > 0:
+            for a in range(x.shape[1]):
+                t = difference[a]
+                if box.size == 0 or 2 * abs(t) < box[a]:
+                    on_given[i * x.shape[1] + a] += g * t / d
+                    on_given[j * x.shape[1] + a] -= g * t / d
 
 
 @njit(cache=True, nogil=True)
@@ -159,9 +228,12 @@ def sorted_edges(
 
 
 @njit(cache=True, nogil=True)
-def rank_matrix(edge: Array, n: int) -> Array:
-    """The (n, n) matrix, float32, of the ranks 1, 2, … of ``edge``; others lie one beyond."""
-    ranks = np.full((n, n), np.float32(edge.size + 1))
+def rank_matrix(edge: Array, n: int, like: Array) -> Array:
+    """The (n, n) matrix of the ranks 1, 2, … of ``edge``; others lie one beyond.
+
+    Its dtype is that of ``like``, which must count that far.
+    """
+    ranks = np.full((n, n), edge.size + 1, like.dtype)
     for i in range(n):
         ranks[i, i] = 0
     for k in range(edge.size):

@@ -8,11 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .elementwise import exp
+
 __all__ = ["image_gradient", "sum_image"]
 
 Array = NDArray[np.float64]
 
-_ROWS = 8  # points whose exponentials are taken in one vectorised loop; a multiple of 4
+_ROWS = 32  # points whose exponentials are taken in one vectorised loop; a multiple of 8
 
 
 def _compiled(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - numba is not typed
@@ -20,47 +22,19 @@ def _compiled(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - numba is n
 
 
 @_compiled
-def _exp(x: float) -> float:
-    """exp(x) for x <= 0 within 2 roundings; 0 below -708.
-
-    Cody and Waite's reduction to |r| <= ln(2) / 2, then Taylor to the order 13 (next term below
-    1e-17). Additions and multiplications of a fixed order only: it vectorises, and gives the same
-    bits wherever in a loop, in an array or on whichever machine it runs.
-    """
-    n = np.rint(x * 1.4426950408889634)
-    r = x - n * 6.93147180369123816490e-01 - n * 1.90821492927058770002e-10
-    p = r / 6227020800.0 + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    power = np.int64((np.int64(np.int32(n)) + 1023) << 52).view(np.float64)
-    return p * power if x > -708.0 else 0.0
-
-
-@_compiled
 def _exponentials(
-    birth: Array, life: Array, birth_grid: Array, life_grid: Array, scale: float, out: Array
+    birth: Array, life: Array, grid: Array, n_birth: int, scale: float, out: Array
 ) -> None:
-    """Rows of exp(-scale (birth - grid)^2) beside exp(-scale (life - grid)^2)."""
-    n = len(birth_grid)
+    """Rows of exp(-scale (birth - grid)^2) on the first ``n_birth`` points of ``grid``, and of
+    exp(-scale (life - grid)^2) on the others."""
     for i in range(len(birth)):
-        row = out[i]
-        for k in range(n):
-            row[k] = -scale * (birth[i] - birth_grid[k]) ** 2
-        for j in range(len(life_grid)):
-            row[n + j] = -scale * (life[i] - life_grid[j]) ** 2
+        row, b, l = out[i], birth[i], life[i]  # noqa: E741 - the letter of the definition
+        for k in range(len(grid)):
+            away = (b if k < n_birth else l) - grid[k]
+            row[k] = -scale * (away * away)
     flat = out.reshape(-1)
-    for at in range(len(birth) * out.shape[1]):
-        flat[at] = _exp(flat[at])
+    for at in range(len(birth) * len(grid)):
+        flat[at] = exp(flat[at])
 
 
 @_compiled
@@ -76,9 +50,9 @@ def sum_image(
 ) -> None:
     """out[block[i], j, k] += w_i exp(-((b_i - x_k)^2 + (l_i - y_j)^2) / 2 s^2) / (2 pi s^2).
 
-    The points of a run of equal ``block`` are taken in their order, in groups of 4 counted from
+    The points of a run of equal ``block`` are taken in their order, in groups of 8 counted from
     the start of the run: what a block gets depends on its own points alone, bit for bit. About
-    0.15 us a point on a 20 x 20 grid.
+    0.12 us a point on a 20 x 20 grid.
 
     Not checked here: finite points, runs that are not broken, ``block`` within ``out``.
 
@@ -86,6 +60,7 @@ def sum_image(
     """
     scale = 0.5 / bandwidth**2
     n, m = len(birth_grid), len(life_grid)
+    grid = np.concatenate((birth_grid, life_grid))
     gauss = np.empty((_ROWS, n + m))
     i = 0
     while i < len(block):
@@ -93,17 +68,24 @@ def sum_image(
         while rows < _ROWS and i + rows < len(block) and block[i + rows] == block[i]:
             rows += 1
         end = i + rows
-        _exponentials(birth[i:end], life[i:end], birth_grid, life_grid, scale, gauss)
-        gauss[rows:] = 0.0
+        _exponentials(birth[i:end], life[i:end], grid, n, scale, gauss)
         for row in range(rows):
-            gauss[row, n:] *= weight[i + row] * scale / math.pi
-        for row in range(0, rows, 4):
+            factor = weight[i + row] * scale / math.pi
+            for j in range(n, n + m):
+                gauss[row, j] *= factor
+        for row in range(rows, -(-rows // 8) * 8):
+            gauss[row] = 0.0
+        for row in range(0, rows, 8):
             x0, x1, x2, x3 = gauss[row], gauss[row + 1], gauss[row + 2], gauss[row + 3]
+            x4, x5, x6, x7 = gauss[row + 4], gauss[row + 5], gauss[row + 6], gauss[row + 7]
             for j in range(m):
                 y0, y1, y2, y3 = x0[n + j], x1[n + j], x2[n + j], x3[n + j]
+                y4, y5, y6, y7 = x4[n + j], x5[n + j], x6[n + j], x7[n + j]
                 pixels = out[block[i], j]
                 for k in range(n):
-                    pixels[k] += y0 * x0[k] + y1 * x1[k] + y2 * x2[k] + y3 * x3[k]
+                    pixels[k] += (y0 * x0[k] + y1 * x1[k] + (y2 * x2[k] + y3 * x3[k])) + (
+                        y4 * x4[k] + y5 * x5[k] + (y6 * x6[k] + y7 * x7[k])
+                    )
         i = end
 
 
@@ -122,11 +104,12 @@ def image_gradient(
     """From grad (blocks, m, n) of ``sum_image`` to out (3, P), those of birth, life, weight."""
     scale = 0.5 / bandwidth**2
     n, m = len(birth_grid), len(life_grid)
+    grid = np.concatenate((birth_grid, life_grid))
     gauss = np.empty((_ROWS, n + m))
     column, slope = np.empty(n), np.empty(n)
     for first in range(0, len(block), _ROWS):
         end = min(first + _ROWS, len(block))
-        _exponentials(birth[first:end], life[first:end], birth_grid, life_grid, scale, gauss)
+        _exponentials(birth[first:end], life[first:end], grid, n, scale, gauss)
         for i in range(first, end):
             x, y = gauss[i - first, :n], gauss[i - first, n:]
             column[:] = 0.0  # sum_j y_j grad[j], and the same with dy_j / d life

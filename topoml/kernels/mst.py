@@ -15,13 +15,14 @@ Array = NDArray[Any]
 
 @njit(cache=True, nogil=True)
 def spanning_tree(
-    x: Array, matrix: Array, weight: Array, box: Array, single: bool, n: int
+    x: Array, matrix: Array, weight: Array, box: Array, single: bool, n: int, stop: Array
 ) -> tuple[Array, Array]:
     """Edges of the minimum spanning tree by Prim's algorithm, in the order (value, i n + j).
 
     O(n^2 d) time and O(n d) memory: vertices outside the tree stay packed, each with its best edge
     into it. Not checked here: no NaN; a ``matrix`` (n, n) is symmetric, and if empty ``x`` (d, n)
-    counts. ``x`` and ``weight`` are not kept: they are reordered.
+    counts. ``x`` and ``weight`` are not kept: they are reordered. Once ``stop`` (1,) is 1, it gives
+    up: what it returns is no tree then.
 
     Returns: edge (n - 1,) int64, i n + j with i < j; value (n - 1,) float64.
     Source: Prim, Bell Syst. Tech. J. 36, 1389 (1957).
@@ -33,6 +34,8 @@ def spanning_tree(
     centre = np.empty(x.shape[0])
     at = 0
     for left in range(n - 1, 0, -1):  # `at` joins the tree, the last of those outside fills its gap
+        if stop[0]:
+            break
         u = vertex[at]
         heavy = weight[at] if weight.size else 0.0
         for a in range(x.shape[0]):
@@ -89,12 +92,14 @@ def forest_pairs(
     limit: float,
     begin: int,
     end: int,
+    stop: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """H0 of the Rips filtrations of samples ``begin`` to ``end``, cut off beyond ``limit``.
 
     A vertex i is born at 0 with index -1, with weights at 2 w_i with index i n + i; components
     merge along the spanning tree by the elder rule, the younger one by (birth, i) dying. Equal
-    values make no pair, a death at +inf or beyond ``limit`` none.
+    values make no pair, a death at +inf or beyond ``limit`` none. ``stop`` (1,) set to 1 from
+    outside makes it return early.
 
     Shapes:  x (sum n, d) or (0, d) · matrices (sum n^2,) or (0,) · weight (sum n,) or (0,)
     Returns: the chunk that ``kernels.batch.pair_batch`` packs, in the order of deaths.
@@ -113,7 +118,9 @@ def forest_pairs(
             matrix = matrices[:0].reshape(0, 0)
             coordinates = x[o : o + n].T.copy()
         own = weight[o : o + n].copy() if weight.size else weight
-        edge, value = spanning_tree(coordinates, matrix, own.copy(), box, single, n)
+        edge, value = spanning_tree(coordinates, matrix, own.copy(), box, single, n, stop)
+        if stop[0]:
+            break
         parent = np.arange(n)
         p0, q0 = p, q
         merged = 0

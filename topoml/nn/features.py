@@ -1,20 +1,24 @@
-"""Layers from diagrams to tensors."""
+"""Layers from diagrams to images."""
 
+import math
+from typing import Self
+
+import torch
 from torch import Tensor, nn
 
+from .._core.errors import InputError
 from ..features._checks import (
     Weight,
     check_bandwidth,
     check_diagrams,
     check_weight,
-    curve_grid,
     image_grids,
 )
-from ..features.curves import curve_on_grid
+from ..features._ranges import image_range
 from ..features.images import image_on_grids
 from ..homology import Diagrams
 
-__all__ = ["BettiCurve", "PersistenceImage"]
+__all__ = ["PersistenceImage"]
 
 
 class PersistenceImage(nn.Module):
@@ -32,11 +36,13 @@ class PersistenceImage(nn.Module):
     Args:
         bandwidth: Standard deviation :math:`\sigma`, in the filtration's unit, > 0.
         resolution: (n_birth, n_life), numbers of pixels.
-        im_range: (birth_min, birth_max, life_min, life_max), in the filtration's unit.
+        im_range: (birth_min, birth_max, life_min, life_max), in the filtration's unit; None leaves
+            them to ``fit(diagrams)``.
         weight: A callable (birth, lifetime) -> weights of one diagram; None is the lifetime.
 
     Raises:
-        InputError: An argument out of these ranges, at once; an input that is no Diagrams.
+        InputError: An argument out of these ranges, at once; an input that is no Diagrams; a call
+            before there is a range.
 
     Source: Adams et al., JMLR 18(8), 2017, arXiv:1507.06217; gudhi's definition.
 
@@ -59,70 +65,46 @@ class PersistenceImage(nn.Module):
         *,
         bandwidth: float,
         resolution: tuple[int, int],
-        im_range: tuple[float, float, float, float],
+        im_range: tuple[float, float, float, float] | None = None,
         weight: Weight | None = None,
     ) -> None:
         super().__init__()
         self.bandwidth = check_bandwidth(bandwidth)
         self.weight = check_weight(weight)
-        birth_grid, lifetime_grid = image_grids(resolution, im_range)
-        self.register_buffer("birth_grid", birth_grid)
-        self.register_buffer("lifetime_grid", lifetime_grid)
+        ends = (0.0, 1.0, 0.0, 1.0) if im_range is None else im_range
+        for name, grid in zip(("birth", "lifetime"), image_grids(resolution, ends), strict=True):
+            unknown = im_range is None
+            self.register_buffer(f"{name}_grid", grid.fill_(torch.nan) if unknown else grid)
+
+    def fit(self, diagrams: Diagrams) -> Self:
+        """Let the grids reach over the births and lifetimes of the finite classes.
+
+        In place, over all samples and dimensions.
+
+        Raises:
+            InputError: An input that is no Diagrams, or whose births or lifetimes are all equal.
+        """
+        resolution = (len(self.birth_grid), len(self.lifetime_grid))
+        grids = image_grids(resolution, image_range(check_diagrams(diagrams)))
+        self.birth_grid.copy_(grids[0])
+        self.lifetime_grid.copy_(grids[1])
+        return self
 
     def extra_repr(self) -> str:
         grids = (self.birth_grid, self.lifetime_grid)
         ends = tuple(float(end) for grid in grids for end in (grid[0], grid[-1]))
         resolution = tuple(len(grid) for grid in grids)
+        im_range = None if math.isnan(ends[0]) else ends
         weight = "" if self.weight is None else f", weight={self.weight!r}"
-        return f"bandwidth={self.bandwidth}, resolution={resolution}, im_range={ends}{weight}"
+        return f"bandwidth={self.bandwidth}, resolution={resolution}, im_range={im_range}{weight}"
 
     def forward(self, diagrams: Diagrams) -> Tensor:
         check_diagrams(diagrams)
+        if not torch.compiler.is_compiling() and bool(self.birth_grid[0].isnan()):
+            raise InputError(
+                "`im_range` is None; expected a range by now."
+                " Cure: call fit(diagrams), or give the layer its im_range."
+            )
         return image_on_grids(
             diagrams, self.birth_grid, self.lifetime_grid, self.bandwidth, self.weight
         )
-
-
-class BettiCurve(nn.Module):
-    r"""Diagrams -> (*batch, n * resolution): ``topoml.features.betti_curve``.
-
-    .. math:: \beta_k(t) = \#\{i : b_i \le t < d_i\}
-
-    one curve for each of the n homology dimensions, essential classes included (superlevel:
-    :math:`d_i < t \le b_i`). Exact integers in the dtype of the points, on their device; **no
-    gradient**, as it is zero almost everywhere. The thresholds are a float64 buffer, ``grid``
-    (resolution,), which follows ``.to()`` and is part of the ``state_dict``; they are compared in
-    the dtype of the points.
-
-    Args:
-        resolution: Number of thresholds, at least 1.
-        sample_range: First and last threshold, in the filtration's unit.
-
-    Raises:
-        InputError: An argument out of these ranges, at once; an input that is no Diagrams.
-
-    Source: the definition.
-
-    Example:
-        >>> import torch
-        >>> from topoml.homology import cubical_persistence
-        >>> curve = BettiCurve(resolution=4, sample_range=(0, 3))
-        >>> curve
-        BettiCurve(resolution=4, sample_range=(0.0, 3.0))
-        >>> curve(cubical_persistence(torch.tensor([[0.0, 3.0, 1.0]]), homology_dimensions=(0,)))
-        tensor([1., 2., 2., 1.])
-    """
-
-    grid: Tensor
-
-    def __init__(self, *, resolution: int, sample_range: tuple[float, float]) -> None:
-        super().__init__()
-        self.register_buffer("grid", curve_grid(resolution, sample_range))
-
-    def extra_repr(self) -> str:
-        ends = (float(self.grid[0]), float(self.grid[-1]))
-        return f"resolution={len(self.grid)}, sample_range={ends}"
-
-    def forward(self, diagrams: Diagrams) -> Tensor:
-        check_diagrams(diagrams)
-        return curve_on_grid(diagrams, self.grid)

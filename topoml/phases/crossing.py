@@ -69,15 +69,22 @@ def _root(t: Floats, y: Floats, sigma: Floats, degree: int, centre: float) -> tu
     u = (t - centre) / scale
     design = np.vander(u, degree + 1) / sigma[:, None]
     coefficient = np.linalg.pinv(design) @ (y / sigma).T  # (degree + 1, R)
-    out = np.full(y.shape[0], np.nan)
-    for r in range(y.shape[0]):
-        roots = np.roots(coefficient[:, r])
-        real = roots[np.abs(roots.imag) < 1e-9].real
-        real = real[(real >= u[0]) & (real <= u[-1])]
-        if real.size:
-            out[r] = centre + scale * real[np.argmin(np.abs(real))]
+    roots = _roots(coefficient.T)
+    inside = (np.abs(roots.imag) < 1e-9) & (roots.real >= u[0]) & (roots.real <= u[-1])
+    away = np.where(inside, np.abs(roots.real), np.inf)
+    nearest = np.take_along_axis(roots.real, away.argmin(1)[:, None], 1)[:, 0]
+    out = np.where(inside.any(1), centre + scale * nearest, np.nan)
     left = y[0] / sigma - design @ coefficient[:, 0]
     return out, float(left @ left) / max(t.size - degree - 1, 1)
+
+
+def _roots(coefficient: Floats) -> NDArray[np.complex128]:
+    """Roots (R, d) of polynomials (R, d + 1), highest power first, NaN for those of lower degree:
+    eigenvalues of their companion matrices."""
+    lead, degree = coefficient[:, :1], coefficient.shape[1] - 1
+    companion = np.tile(np.eye(degree, k=-1), (len(coefficient), 1, 1))
+    companion[:, 0] = -coefficient[:, 1:] / np.where(lead == 0, 1.0, lead)
+    return np.where(lead == 0, np.nan, np.linalg.eigvals(companion))
 
 
 def _interpolated(t: Floats, y: Floats, centre: float) -> Floats:

@@ -103,26 +103,37 @@ class _Points:
         """Parameters (T, C, c_1, ...) that minimise chi^2, and chi^2; NaN if there are none."""
         if np.isnan(start).any():
             return start, math.nan
-        found = require("scipy.optimize").least_squares(
+        seen: dict[bytes, tuple[Floats, Floats]] = {}  # MINPACK asks for the Jacobian where it was
+
+        def model(p: Floats) -> tuple[Floats, Floats]:
+            key = p.tobytes()
+            if key not in seen:
+                seen[key] = self._model(p)
+            return seen[key]
+
+        p, _, info, _, status = require("scipy.optimize").leastsq(
             lambda p: np.append(
-                (self._model(p)[0] - u) / self.sigma, (p[1] - _CONSTANT[0]) / _CONSTANT[1]
+                (model(p)[0] - u) / self.sigma, (p[1] - _CONSTANT[0]) / _CONSTANT[1]
             ),
             start,
-            jac=lambda p: np.vstack(
-                [self._model(p)[1] / self.sigma[:, None], np.eye(p.size)[1] / _CONSTANT[1]]
+            Dfun=lambda p: np.vstack(
+                [model(p)[1] / self.sigma[:, None], np.eye(p.size)[1] / _CONSTANT[1]]
             ),
-            method="lm",
-            x_scale=np.array([0.01 * start[0], 0.5, 1.0, 5.0][: start.size]),
-            max_nfev=200,
+            full_output=True,
+            ftol=1e-8,
+            xtol=1e-8,
+            gtol=1e-8,
+            maxfev=200,
+            diag=1 / np.array([0.01 * start[0], 0.5, 1.0, 5.0][: start.size]),
         )
-        t, constant, falls = found.x[:3]
+        t, constant, falls = p[:3]
         good = (
-            found.status > 0
+            status in (1, 2, 3, 4)
             and self.temperature.min() < t < self.temperature.max()
             and constant + self.log_size.min() > 0
             and falls > 0
         )
-        return (found.x if good else np.full(start.size, np.nan)), 2 * float(found.cost)
+        return (p if good else np.full(start.size, np.nan)), float((info["fvec"] ** 2).sum())
 
     def _model(self, p: Floats) -> tuple[Floats, Floats]:
         """u at all points, and its Jacobian."""

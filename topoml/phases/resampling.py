@@ -77,7 +77,8 @@ def bootstrap(blocks: Sequence[Floats], n_replicates: int, rng: np.random.Genera
     for i, block in enumerate(blocks):
         n = len(block)
         drawn = rng.integers(0, n, (n_replicates, n))
-        weight = np.stack([np.bincount(row, minlength=n) for row in drawn]) / n
+        number = n * np.arange(n_replicates)[:, None] + drawn
+        weight = np.bincount(number.ravel(), minlength=n_replicates * n).reshape(-1, n) / n
         mean = block.mean(0)
         out[:, i] = mean + (weight @ block - mean) * math.sqrt(n / max(n - 1, 1))
     return out
