@@ -11,12 +11,18 @@ from ..homology import Diagrams
 from ..homology._gather import operator
 from ..kernels.entropy import entropy_gradient, sum_entropy
 from ..kernels.tents import find_alive, gather_steps, sum_steps
-from ._blocks import from_blocks
+from ._blocks import block_of, from_blocks
 from ._checks import check_diagrams, curve_grid
 from ._rows import array_of, intervals_of, over_rows
 from ._sums import block_sums
 
-__all__ = ["check_entropy", "entropy_of", "entropy_on_grid", "persistence_entropy"]
+__all__ = [
+    "block_entropies",
+    "check_entropy",
+    "entropy_of",
+    "entropy_on_grid",
+    "persistence_entropy",
+]
 
 
 def persistence_entropy(
@@ -98,9 +104,18 @@ def check_entropy(
 
 def entropy_of(diagrams: Diagrams) -> Tensor:
     """``persistence_entropy`` in mode "scalar", without its checks."""
-    rows = intervals_of(diagrams)
-    values = entropy_sums(rows.low, rows.high, rows.block, rows.n_blocks)
-    return from_blocks(values[:, None].to(diagrams.points.dtype), diagrams)
+    return from_blocks(block_entropies(diagrams)[:, None].to(diagrams.points.dtype), diagrams)
+
+
+def block_entropies(diagrams: Diagrams) -> Tensor:
+    """(blocks,): the entropies of the lifetimes, in float32 if the points are in half precision."""
+    points = diagrams.points
+    if points.dtype in (torch.float16, torch.bfloat16):  # whose differences have 3 digits
+        points = points.float()
+    block = block_of(diagrams, diagrams.sample, diagrams.dimension)
+    n_blocks = diagrams.n_samples * len(diagrams.homology_dimensions)
+    values: Tensor = entropy_sums(points, block, n_blocks)
+    return values
 
 
 def entropy_on_grid(diagrams: Diagrams, grid: Tensor, normalized: bool) -> Tensor:
@@ -110,7 +125,7 @@ def entropy_on_grid(diagrams: Diagrams, grid: Tensor, normalized: bool) -> Tenso
     born, dies = (rows.high, rows.low) if diagrams.superlevel else (rows.low, rows.high)
     first, last = alive_ranges(born, dies, grid, diagrams.superlevel).unbind(0)
     n = len(grid)
-    terms = _terms(rows.low, rows.high, rows.block, rows.n_blocks)
+    terms = _terms(rows.high - rows.low, rows.block, rows.n_blocks)
     values = step_sums(terms, first, last, rows.block, rows.n_blocks, n)
     if normalized:
         row = torch.arange(rows.n_blocks, device=values.device).repeat_interleave(n)
@@ -120,9 +135,8 @@ def entropy_on_grid(diagrams: Diagrams, grid: Tensor, normalized: bool) -> Tenso
     return from_blocks(values.to(diagrams.points.dtype), diagrams)
 
 
-def _terms(low: Tensor, high: Tensor, block: Tensor, n_blocks: int) -> Tensor:
-    """-p log p (P,) of each class."""
-    life = high - low
+def _terms(life: Tensor, block: Tensor, n_blocks: int) -> Tensor:
+    """-p log p (P,) of each class, from finite lifetimes."""
     total = block_sums(life, block, n_blocks).index_select(0, block)
     some = (total > _least(total)) & torch.isfinite(total)
     share = life / total.where(some, 1.0)
@@ -137,21 +151,21 @@ def _least(x: Tensor) -> float:
 
 
 @operator
-def entropy_sums(low: Tensor, high: Tensor, block: Tensor, n_blocks: int) -> Tensor:
-    """(n_blocks,): the entropies of the lengths of each block."""
-    a, b, of = (array_of(x) for x in (low, high, block))
-    least, out = _least(low), np.zeros(n_blocks)
-    over_rows(lambda p: sum_entropy(a[p], b[p], of[p], least, out), of, 32)
-    return torch.from_numpy(out).to(low)
+def entropy_sums(points: Tensor, block: Tensor, n_blocks: int) -> Tensor:
+    """(n_blocks,): the entropies of the finite lifetimes of each block."""
+    x, of = array_of(points), array_of(block)
+    least, out = _least(points), np.zeros(n_blocks)
+    over_rows(lambda p: sum_entropy(x[p], of[p], least, out), of, 32)
+    return torch.from_numpy(out).to(points)
 
 
 @operator
-def entropy_gradients(low: Tensor, high: Tensor, block: Tensor, grad: Tensor) -> Tensor:
-    """(P,): the gradient in high."""
-    a, b, of, slope = (array_of(x) for x in (low, high, block, grad))
-    least, out = _least(low), np.empty(len(of))
-    over_rows(lambda p: entropy_gradient(a[p], b[p], of[p], least, slope, out[p]), of, 32)
-    return torch.from_numpy(out).to(low)
+def entropy_gradients(points: Tensor, block: Tensor, entropy: Tensor, grad: Tensor) -> Tensor:
+    """(P, 2): the gradient in births and deaths."""
+    x, of, h, slope = (array_of(t) for t in (points, block, entropy, grad))
+    least, out = _least(points), np.empty((len(of), 2))
+    over_rows(lambda p: entropy_gradient(x[p], of[p], least, h, slope, out[p]), of, 32)
+    return torch.from_numpy(out).to(points)
 
 
 @operator
@@ -183,12 +197,12 @@ def step_gathers(values: Tensor, first: Tensor, last: Tensor, block: Tensor) -> 
     return torch.from_numpy(out).to(values)
 
 
-def _fake_entropies(low: Tensor, high: Tensor, block: Tensor, n_blocks: int) -> Tensor:
-    return low.new_empty(n_blocks)
+def _fake_entropies(points: Tensor, block: Tensor, n_blocks: int) -> Tensor:
+    return points.new_empty(n_blocks)
 
 
-def _fake_gradients(low: Tensor, high: Tensor, block: Tensor, grad: Tensor) -> Tensor:
-    return low.new_empty(low.shape[0])
+def _fake_gradients(points: Tensor, block: Tensor, entropy: Tensor, grad: Tensor) -> Tensor:
+    return torch.empty_like(points)
 
 
 def _fake_ranges(birth: Tensor, death: Tensor, grid: Tensor, superlevel: bool) -> Tensor:
@@ -206,18 +220,19 @@ def _fake_gathers(values: Tensor, first: Tensor, last: Tensor, block: Tensor) ->
 
 
 def _setup_entropies(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ANN401
-    ctx.save_for_backward(*inputs[:3])
+    ctx.save_for_backward(*inputs[:2], output)
 
 
 def _entropies_backward(ctx: Any, grad: Tensor) -> Any:  # noqa: ANN401
-    *inputs, block = ctx.saved_tensors
+    points, block, entropy = ctx.saved_tensors
     if torch.is_grad_enabled():  # create_graph=True: a gradient that has one itself
-        low, high = (x.view_as(x).requires_grad_() for x in inputs)
-        sums = block_sums(_terms(low, high, block, len(grad)), block, len(grad))
-        grads = torch.autograd.grad(sums, (low, high), grad, create_graph=True)
-        return *grads, None, None
-    by_high = entropy_gradients(*inputs, block, grad)
-    return -by_high, by_high, None, None
+        x = points.view_as(points).requires_grad_()
+        life = (x[:, 1] - x[:, 0]).abs()
+        life = life.where(torch.isfinite(life), 0.0)
+        sums = block_sums(_terms(life, block, len(grad)), block, len(grad))
+        (by_points,) = torch.autograd.grad(sums, x, grad, create_graph=True)
+        return by_points, None, None
+    return entropy_gradients(points, block, entropy, grad), None, None
 
 
 def _setup(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ANN401

@@ -8,7 +8,7 @@ from ._blocks import from_blocks
 from ._checks import check_diagrams
 from ._rows import intervals_of
 from ._sums import block_sums
-from .entropies import entropy_sums
+from .entropies import block_entropies
 
 __all__ = ["STATISTICS", "persistence_statistics", "statistics_of"]
 
@@ -66,7 +66,7 @@ def persistence_statistics(diagrams: Diagrams) -> Tensor:
 def statistics_of(diagrams: Diagrams) -> Tensor:
     """``persistence_statistics`` without its checks."""
     low, high, block, n_blocks, near = intervals_of(diagrams)
-    entropy = entropy_sums(low, high, block, n_blocks).double()
+    entropy = block_entropies(diagrams).double()
     low, high = low.double(), high.double()
     birth, death = (high, low) if diagrams.superlevel else (low, high)
     block = block.where(near, n_blocks)  # stand-ins are nobody's
