@@ -10,7 +10,13 @@ from torch import Tensor
 
 from ..homology import Diagrams
 from ..kernels.batch import thread_pool
-from ..kernels.sliced import project, sum_lines, transport_gradient, transport_on_line
+from ..kernels.sliced import (
+    project,
+    sort_middles,
+    sum_lines,
+    transport_gradient,
+    transport_on_line,
+)
 from ._checks import check_bandwidth, check_num_directions
 from ._elementwise import decay
 from ._pairs import Pairs, Side, pairs_of
@@ -18,6 +24,7 @@ from ._pairs import Pairs, Side, pairs_of
 __all__ = ["sliced_distance", "sliced_wasserstein", "sliced_wasserstein_kernel"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _PARTS = 8  # of the directions, summed one by one, so that threads cannot change the rounding
 
@@ -139,28 +146,40 @@ def sliced_distance(
 class _Projected:
     """The places of ``project`` for one side and direction after the other, in arrays of one."""
 
-    def __init__(self, side: Side) -> None:
-        self.side = side
+    def __init__(self, side: Side, middle: Floats, middle_rank: Ints) -> None:
+        self.side, self.middle, self.middle_rank = side, middle, middle_rank
+        self.rank = np.arange(len(side.points)) - np.repeat(side.start[:-1], np.diff(side.start))
         length = 2 * len(side.points) + len(side.start) - 1
         self.place, self.level = np.empty(length), np.empty(length)
         self.slot = np.empty(length, np.int64)
 
     def along(self, cosine: float, sine: float) -> None:
-        side = self.side
-        project(side.points, side.start, cosine, sine, self.place, self.level, self.slot)
+        project(
+            self.side.points, self.side.start, self.middle, self.middle_rank, cosine, sine,
+            self.rank, self.place, self.level, self.slot,
+        )  # fmt: skip
+
+
+def _middles(side: Side) -> tuple[Floats, Ints]:
+    """What ``sort_middles`` finds."""
+    middle, rank = np.empty(len(side.points)), np.empty(len(side.points), np.int64)
+    sort_middles(side.points, side.start, middle, rank)
+    return middle, rank
 
 
 def _over_directions(
     pairs: Pairs,
     directions: Floats,
-    places: NDArray[np.int64],
+    places: Ints,
     work: Any,  # noqa: ANN401
 ) -> list[Any]:
     """``work(directions, projected a, projected b)`` for each part of the directions, in order."""
 
+    middles = [_middles(side) for side in ([pairs.a] if pairs.b is pairs.a else [pairs.a, pairs.b])]
+
     def one(part: Floats) -> Any:  # noqa: ANN401
-        a = _Projected(pairs.a)
-        return work(part, a, a if pairs.b is pairs.a else _Projected(pairs.b))
+        a = _Projected(pairs.a, *middles[0])
+        return work(part, a, a if pairs.b is pairs.a else _Projected(pairs.b, *middles[1]))
 
     parts = np.array_split(directions, min(_PARTS, len(directions)))
     steps = len(directions) * int((places[:, 1::2] - places[:, ::2]).sum())
@@ -170,14 +189,19 @@ def _over_directions(
     return list(thread_pool(n_threads).map(one, parts))
 
 
-def _places(pairs: Pairs) -> NDArray[np.int64]:
-    """(Q n, 4): the places of each block of a from, to its inf, and of b."""
+def _places(pairs: Pairs) -> tuple[Ints, Ints]:
+    """(R, 4): the places of blocks of a from, to its inf, and of b; and which of the Q n blocks
+    these are (R,): all but those that are compared with themselves."""
     number = np.arange(pairs.n_dimensions)
     columns = []
     for side, sample in ((pairs.a, pairs.of_a), (pairs.b, pairs.of_b)):
         block = (sample[:, None] * pairs.n_dimensions + number).reshape(-1)
         columns += [2 * side.start[block] + block, 2 * side.start[block + 1] + block]
-    return np.stack(columns, 1)
+    places = np.stack(columns, 1)
+    if pairs.b is not pairs.a:
+        return places, np.arange(len(places))
+    others = np.flatnonzero(places[:, 0] != places[:, 2])
+    return places[others], others
 
 
 class _Sliced(torch.autograd.Function):
@@ -193,7 +217,7 @@ class _Sliced(torch.autograd.Function):
     ) -> Tensor:
         ctx.pairs, ctx.directions = pairs, directions
         ctx.n_values = len(values), len(values_b)
-        places = _places(pairs)
+        places, block = _places(pairs)
 
         def work(part: Floats, a: _Projected, b: _Projected) -> Floats:
             total, cost = np.zeros(len(places)), np.empty(len(places))
@@ -205,9 +229,9 @@ class _Sliced(torch.autograd.Function):
                 total += cost
             return total
 
-        total = np.zeros(len(places))
+        total = np.zeros(len(pairs.of_a) * pairs.n_dimensions)
         for of_part in _over_directions(pairs, directions, places, work):
-            total += of_part
+            total[block] += of_part
         distance = np.zeros(len(pairs.of_a))
         for of_dimension in total.reshape(-1, pairs.n_dimensions).T:
             distance += of_dimension
@@ -217,8 +241,8 @@ class _Sliced(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:  # noqa: ANN401
         pairs: Pairs = ctx.pairs
-        places = _places(pairs)
-        weight = np.repeat(grad.numpy() / len(ctx.directions), pairs.n_dimensions)
+        places, block = _places(pairs)
+        weight = (grad.numpy() / len(ctx.directions))[block // pairs.n_dimensions]
 
         def work(part: Floats, a: _Projected, b: _Projected) -> list[Floats]:
             sides = [a] if b is a else [a, b]
