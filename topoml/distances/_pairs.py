@@ -149,7 +149,10 @@ def all_pairs(a: Diagrams, b: Diagrams) -> Pairs:
 
 
 def _side(name: str, d: Diagrams) -> Side:
-    values = torch.cat([d.points.reshape(-1), d.essential]).to("cpu", torch.float64)
+    values = d.points.reshape(-1)
+    if len(d.essential):
+        values = torch.cat([values, d.essential])
+    values = values.to("cpu", torch.float64)
     host = values.detach().numpy()
     if np.isnan(host).any():
         raise InputError(f"`{name}` has births or deaths that are NaN; expected numbers.")

@@ -122,7 +122,7 @@ def transport_cost(
     first, second, of_line = lines
     moved = differences(pairs, *match(pairs, order, internal_p), (first, second, of_line))
     unit = _unit(moved, len(pairs.of_a))
-    x, y = (z.abs() / unit[moved.pair] for z in (moved.x, moved.y))
+    x, y = (z.abs() / unit.index_select(0, moved.pair) for z in (moved.x, moved.y))
     if internal_p == math.inf:
         cost = power(torch.maximum(x, y), order)
     elif internal_p == 1.0:

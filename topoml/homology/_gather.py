@@ -36,12 +36,13 @@ _ENTRIES_A_THREAD = 2**16  # from which on a thread more is worth it
 def host_array(x: Tensor) -> NDArray[Any]:
     """The values of ``x`` on the CPU, in the float type the kernels rank them in.
 
-    float16 and bfloat16 become float32, which holds them exactly.
+    float16 and bfloat16 become float32, which holds them exactly. A copy is made by numpy: for some
+    milliseconds after one by torch, its threads wait for more on the cores that the kernels need.
     """
     x = x.detach()
     if x.dtype in (torch.float16, torch.bfloat16):
         x = x.float()
-    return x.cpu().contiguous().numpy()
+    return np.ascontiguousarray(x.cpu().numpy())
 
 
 def word_of(x: NDArray[Any]) -> NDArray[Any]:
