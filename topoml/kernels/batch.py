@@ -232,7 +232,7 @@ def pair_blocks(
     packed = _new_packed(n, m, values.dtype)
     columns = tuple(packed)
     # Little is packed by the caller alone; much by the part, so that its memory is given back.
-    n_parts = min(n_blocks, 1 if n + m < 2**12 else max(2 * n_threads, n_samples * sites >> 17))
+    n_parts = min(n_blocks, 1 if n + m < 2**14 else max(2 * n_threads, n_samples * sites >> 17))
 
     def pack(number: int) -> None:
         begin, end = (
