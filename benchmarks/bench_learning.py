@@ -32,6 +32,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -252,12 +253,36 @@ def templates(d: Diagrams) -> nn.Module:
     return TemplateFunctions(resolution=(10, 10), im_range=(*birth, 0.0, life[1]))
 
 
+class Scaled(nn.Module):
+    """A layer on diagrams whose births and deaths, dimension by dimension, are from 0 to about 1:
+    its parameters then learn at one rate."""
+
+    def __init__(self, d: Diagrams) -> None:
+        super().__init__()
+        low, width = torch.zeros(2, max(d.homology_dimensions) + 1, dtype=d.points.dtype)
+        for k in d.homology_dimensions:
+            low[k], high = ends(d.select(k).points.flatten())
+            width[k] = high - low[k]
+        self.register_buffer("low", low)
+        self.register_buffer("width", width)
+        self.layer: nn.Module = nn.Identity()
+
+    def scaled(self, d: Diagrams) -> Diagrams:
+        low, width = self.low[d.dimension], self.width[d.dimension]
+        return replace(d, points=(d.points - low[:, None]) / width[:, None])
+
+    def forward(self, d: Diagrams) -> Tensor:
+        return self.layer(self.scaled(d))
+
+
 def elements(d: Diagrams) -> nn.Module:
+    scaled = Scaled(d)  # the hats have a width of about 1
     layer = StructureElements(
         homology_dimensions=d.homology_dimensions, n_elements=64, kind="rational"
     )
-    layer.fit(few(d), generator=torch.Generator().manual_seed(0))
-    return layer.requires_grad_(False)
+    layer.fit(scaled.scaled(few(d)), generator=torch.Generator().manual_seed(0))
+    scaled.layer = layer.requires_grad_(False)
+    return scaled
 
 
 def few(d: Diagrams, n: int = 500) -> Diagrams:
@@ -289,28 +314,6 @@ def regression(x: list[Tensor], train: Task, test: Task):
         warnings.filterwarnings("ignore", "scipy.optimize", DeprecationWarning)
         model.fit(x[0].numpy(), train.label.numpy())
     return float(model.score(x[1].numpy(), test.label.numpy())), x[0].shape[1]
-
-
-class Scaled(nn.Module):
-    """A layer on diagrams whose births and deaths, dimension by dimension, are from 0 to about 1:
-    its parameters then learn at one rate."""
-
-    def __init__(self, d: Diagrams) -> None:
-        super().__init__()
-        low, width = torch.zeros(2, max(d.homology_dimensions) + 1, dtype=d.points.dtype)
-        for k in d.homology_dimensions:
-            low[k], high = ends(d.select(k).points.flatten())
-            width[k] = high - low[k]
-        self.register_buffer("low", low)
-        self.register_buffer("width", width)
-        self.layer: nn.Module = nn.Identity()
-
-    def scaled(self, d: Diagrams) -> Diagrams:
-        low, width = self.low[d.dimension], self.width[d.dimension]
-        return replace(d, points=(d.points - low[:, None]) / width[:, None])
-
-    def forward(self, d: Diagrams) -> Tensor:
-        return self.layer(self.scaled(d))
 
 
 def perslay(d: Diagrams) -> nn.Module:
@@ -406,7 +409,7 @@ METHODS: dict[str, tuple[Callable, Callable]] = {
     "structure elements": (logistic, elements),
     "Atol": (logistic, centers),
     "PersLay +": (trained, perslay),
-    "transformer +": (trained, transformer),
+    "transformer +": (partial(trained, rate=1e-3), transformer),
 }
 
 
@@ -458,11 +461,12 @@ def table(tasks, methods, *, splits, trained_splits, epochs, per_class, curve, a
         for method in methods:
             learn, make = METHODS[method]
             accuracy, seconds, size = [], [], 0
-            n_splits = trained_splits if learn is trained else splits
+            is_trained = method.endswith("+")
+            n_splits = trained_splits if is_trained else splits
             for seed in range(n_splits):
                 train, test = split(task, seed)
                 options = {}
-                if curve and learn is trained and seed == 0:
+                if curve and is_trained and seed == 0:
                     options["after_epoch"] = curve_of(name, method, about)
                 start = time.perf_counter()
                 score, size = learn(make, train, test, seed, epochs, **options)
@@ -476,19 +480,19 @@ def table(tasks, methods, *, splits, trained_splits, epochs, per_class, curve, a
                 "features": size,
                 "accuracy (%)": f"{np.mean(accuracy):.1f}" + error,
                 "splits": n_splits,
-                "epochs": epochs if learn is trained else "",
+                "epochs": epochs if is_trained else "",
                 "seconds": f"{np.mean(seconds):.1f}",
                 "published (%)": PUBLISHED.get((name, method), ""),
             }
             keep("learning", [rows[key] for key in order if key in rows], about)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "baseline"])
 def test_orbits(method):
     """Tiny: 5 classes of 40 clouds of 200 points; chance is 20 %."""
     train, test = split(orbit(40, 200), 0)
     learn, make = METHODS[method]
-    assert learn(make, train, test, 0, 60 if make is perslay else 20)[0] > 0.4
+    assert learn(make, train, test, 0, 60)[0] > 0.4
 
 
 @pytest.mark.parametrize("task", [ising, xy])
