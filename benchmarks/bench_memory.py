@@ -1,4 +1,4 @@
-"""Peak memory of 2D persistence beyond input and output, bytes a pixel and thread.
+"""Peak memory of 2D persistence and of persistence images, beyond input and output.
 
 python benchmarks/bench_memory.py
 
@@ -31,6 +31,43 @@ output = sum(v.numel() * v.element_size() for v in tensors)
 print(json.dumps({"extra": 1024 * (after - before) - output, "output": output}))
 """
 
+IMAGES = """
+import json, sys
+import torch
+from topoml.features import persistence_image
+from topoml.homology import Diagrams
+
+samples, classes = map(int, sys.argv[1:3])
+torch.set_num_threads(1)
+
+def peak():
+    status = open("/proc/self/status").read()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+def diagrams(n, m):
+    points = torch.rand(n * m, 2, dtype=torch.float64).cumsum(1)
+    one, minus = torch.ones(n * m, dtype=torch.int64), torch.full((n * m,), -1)
+    none = torch.empty(0, dtype=torch.int64)
+    sample = torch.arange(n).repeat_interleave(m)
+    return Diagrams(
+        points, one, sample, minus, minus.clone(), none.double(), none, none, none,
+        torch.Size((n,)), (1,), False,
+    )
+
+options = {"bandwidth": 0.1, "resolution": (20, 20), "im_range": (0, 1, 0, 1)}
+persistence_image(diagrams(2, 5), **options)
+d = diagrams(samples, classes)
+before = peak()
+image = persistence_image(d, **options)
+print(json.dumps({"extra": peak() - before - image.nbytes, "all": peak()}))
+"""
+
+
+def of_images(samples, classes):
+    """Bytes beyond input and output of 20 x 20 images, and of the process."""
+    command = [sys.executable, "-c", IMAGES, str(samples), str(classes)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
 
 def extra_bytes(batch, side, threads):
     """Peak memory of a call on (batch, side, side) beyond its input and output, in bytes."""
@@ -42,6 +79,11 @@ def extra_bytes(batch, side, threads):
 def test_memory(batch, side, threads):
     """The bar: 40 bytes a pixel of the samples that are in work, one a thread."""
     assert extra_bytes(batch, side, threads) <= 40 * side**2 * threads + 2**22  # 4 MiB of allocator
+
+
+def test_memory_of_images():
+    """A hundred bytes a class at most."""
+    assert of_images(1000, 1000)["extra"] <= 1e8
 
 
 def main():
@@ -67,6 +109,13 @@ def main():
             }
         )
     keep("memory", rows, machine())
+    found = of_images(10**4, 10**3)
+    row = {
+        "persistence images": "10^4 diagrams of 10^3 classes, 20 x 20",
+        "extra (MB)": f"{found['extra'] / 1e6:.0f}",
+        "process with torch and input (MB)": f"{found['all'] / 1e6:.0f}",
+    }
+    keep("memory_images", [row], machine())
 
 
 if __name__ == "__main__":

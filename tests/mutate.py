@@ -92,7 +92,8 @@ def changes(tree):
 
 def run(folder, tests, limit):
     """Whether the tests pass, and the seconds they take; None beyond the limit."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
+    flags = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *flags, *tests]
     environment = {
         **os.environ,
         "PYTHONPATH": str(folder),

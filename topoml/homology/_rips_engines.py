@@ -109,7 +109,7 @@ def _diagrams(
 def _most_triangles(filtration: Any) -> float:  # noqa: ANN401 - scipy has no types
     """No graph of so many edges, the largest of their ranks, has more (Kruskal and Katona)."""
     n_edges = filtration.max() if isinstance(filtration, np.ndarray) else filtration.nnz
-    return math.sqrt(2) / 3 * float(n_edges) ** 1.5
+    return float(math.sqrt(2) / 3 * float(n_edges) ** 1.5)
 
 
 def _ranks(edge: Array, n: int, is_cone: bool) -> Any:  # noqa: ANN401 - scipy has no types

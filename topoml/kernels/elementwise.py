@@ -1,6 +1,7 @@
 """Kernels: powers and exponentials whose bits do not depend on where in an array they stand."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["decays", "exp", "log", "powers"]
 
 Floats = NDArray[np.float64]
+Real = float | np.floating[Any]
 
 _INTEGERS = 1.5 * 2.0**52  # added to a small number, rounds it to an integer
 _HALF_ROOT = int(np.float64(math.sqrt(0.5)).view(np.int64))
@@ -39,7 +41,7 @@ def decays(x: Floats) -> Floats:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def exp(x: float) -> float:
+def exp(x: float) -> Real:
     """exp(x) for x <= 0 within 2 roundings; 0 below -708.
 
     Cody and Waite's reduction to |r| <= ln(2) / 2, then Taylor to the order 13 (next term below
@@ -64,7 +66,7 @@ def exp(x: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log(x: float) -> float:
+def log(x: float) -> Real:
     """log(x) for finite, normal x > 0 within 2 roundings; anything elsewhere.
 
     x = 2^n m with m between the roots of 1/2 and of 2, and log m = 2 artanh((m - 1) / (m + 1)) to

@@ -77,7 +77,7 @@ def _shares(points: Array, least: float, share: Array, log_: Array) -> float:
 
 @_compiled
 def sum_entropy(points: Array, block: Ints, least: float, out: Array) -> None:
-    """out[block] = -sum_i p_i log p_i, p_i = l_i / sum_j l_j, over finite lengths l = |death - birth|.
+    """out[block] = -sum_i p_i log p_i, p_i = l_i / sum_j l_j, over finite l = |death - birth|.
 
     Shares and whole lengths up to ``least`` count as 0, and so does a whole length of inf. Sums are
     taken from the start of a run on: what a block gets depends on its own points alone, bit for

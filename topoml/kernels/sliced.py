@@ -139,7 +139,7 @@ def transport_on_line(
     """The area between the levels of two projected blocks, for each pair of them.
 
     That is the transport of the points of a and the diagonal points of b to those of b and the
-    diagonal points of a. Four pairs are walked side by side, as every step waits for the one before.
+    diagonal points of a. Four pairs are walked side by side, as each step waits for the one before.
 
     Shapes:  blocks (Q, 4): places of a from, to (the inf), of b from, to · cost (Q,)
     """

@@ -43,7 +43,7 @@ def _fenced(grid: Array) -> tuple[Array, float]:
 
 
 @_inlined
-def _position(x: float, fenced: Array, per_unit: float, after_equals: bool) -> int:
+def _position(x: float, fenced: Array, per_unit: float, after_equals: bool) -> int | np.int64:
     """np.searchsorted(grid, x), side "right" ``after_equals``, by a guess right on linspace."""
     n = len(fenced) - 2
     guess = (x - fenced[1]) * per_unit + 1.0
