@@ -500,7 +500,7 @@ def test_orbits(method):
 def test_phases(task, method):
     train, test = split(task(12, 40), 0)
     learn, make = METHODS[method]
-    assert learn(make, train, test, 0, 10)[0] > 0.65
+    assert learn(make, train, test, 0, 60)[0] > 0.65
 
 
 @pytest.mark.parametrize("method", ["persistence image", "PersLay +"])
