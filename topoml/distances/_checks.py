@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Integral
 
 from torch import Tensor
 
+from .._core.checks import number
 from .._core.errors import InputError
 from ..homology import Diagrams
 
@@ -44,7 +45,7 @@ def check_two(a: object, b: object) -> None:
 
 def check_bandwidth(name: str, value: object) -> float:
     """A width whose square is a positive, finite number."""
-    width = _number(value)
+    width = number(value)
     if 1e-150 < width < 1e150:
         return width
     raise InputError(f"`{name}` is {value!r}; expected a number above 0.")
@@ -52,7 +53,7 @@ def check_bandwidth(name: str, value: object) -> float:
 
 def check_order(name: str, value: object, *, finite: bool) -> float:
     """An exponent of at least 1."""
-    exponent = _number(value)
+    exponent = number(value)
     if exponent >= 1 and (exponent < math.inf or not finite):
         return exponent
     raise InputError(
@@ -62,7 +63,7 @@ def check_order(name: str, value: object, *, finite: bool) -> float:
 
 def check_num_directions(value: object) -> int:
     """At least 2."""
-    if isinstance(value, Integral) and _number(value) >= 2:
+    if isinstance(value, Integral) and number(value) >= 2:
         return int(value)
     raise InputError(f"`num_directions` is {value!r}; expected an integer of at least 2.")
 
@@ -74,8 +75,3 @@ def check_weight(weight: Weight | None) -> Weight | None:
             f"`weight` is {weight!r}; expected None or a callable (birth, lifetime) -> weights."
         )
     return weight
-
-
-def _number(value: object) -> float:
-    """A real number, or NaN, which no range holds."""
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan

@@ -2,21 +2,20 @@
 
 import math
 from collections.abc import Callable, Iterable
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count, number
 from .._core.errors import InputError
 from ..homology import Diagrams
 
 __all__ = [
     "Weight",
     "check_bandwidth",
-    "check_count",
     "check_diagrams",
-    "check_positive",
     "check_power",
     "check_weight",
     "curve_grid",
@@ -24,14 +23,6 @@ __all__ = [
 ]
 
 Weight = Callable[[Tensor, Tensor], Tensor]
-
-
-def check_count(name: str, value: object) -> int:
-    """An integer of at least 1."""
-    counts = _counts((value,), 1)
-    if counts is None:
-        raise InputError(f"`{name}` is {value!r}; expected an integer of at least 1.")
-    return counts[0]
 
 
 def check_diagrams(diagrams: object) -> Diagrams:
@@ -46,26 +37,16 @@ def check_diagrams(diagrams: object) -> Diagrams:
 
 def check_bandwidth(bandwidth: object) -> float:
     """A width whose square is a positive, finite number."""
-    values = _finite((bandwidth,), 1)
-    if values is None or not 1e-150 < values[0] < 1e150:
+    if not 1e-150 < number(bandwidth) < 1e150:
         raise InputError(f"`bandwidth` is {bandwidth!r}; expected a number above 0.")
-    return values[0]
-
-
-def check_positive(name: str, value: object) -> float:
-    """A finite number above 0."""
-    values = _finite((value,), 1)
-    if values is None or values[0] <= 0:
-        raise InputError(f"`{name}` is {value!r}; expected a number above 0.")
-    return values[0]
+    return number(bandwidth)
 
 
 def check_power(power: object) -> float:
     """A finite exponent above 0."""
-    values = _finite((power,), 1)
-    if values is None or values[0] <= 0:
+    if not 0 < number(power) < math.inf:
         raise InputError(f"`power` is {power!r}; expected a finite number above 0.")
-    return values[0]
+    return number(power)
 
 
 def check_weight(weight: Weight | None) -> Weight | None:
@@ -124,9 +105,7 @@ def _counts(values: object, length: int) -> tuple[int, ...] | None:
 
 def _finite(values: object, length: int) -> tuple[float, ...] | None:
     """So many finite real numbers, or None."""
-    items = tuple(values) if isinstance(values, Iterable) else ()
-    valid = all(isinstance(x, Real) and not isinstance(x, bool) for x in items)
-    numbers = tuple(float(x) for x in items) if valid else ()
+    numbers = tuple(map(number, values)) if isinstance(values, Iterable) else ()
     return numbers if len(numbers) == length and all(map(math.isfinite, numbers)) else None
 
 

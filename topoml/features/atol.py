@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.errors import InputError
 from .._core.optional import require
 from ..homology import Diagrams
-from ._checks import check_count, check_diagrams
+from ._checks import check_diagrams
 from ._classes import Classes, classes_of, segment_mean, segment_sum
 from ._elements import distances, exponential_elements
 

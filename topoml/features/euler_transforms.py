@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count, check_positive
 from .._core.errors import InputError
 from ..homology._checks import check_field, check_superlevel
 from ._cells import cell_sums, cells_of, lattice_grid, level_counts
-from ._checks import check_count, check_positive, curve_grid
+from ._checks import curve_grid
 from ._stars import product, sigmoid_sums, star_weights
 
 __all__ = [

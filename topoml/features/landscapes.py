@@ -4,11 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from ..homology import Diagrams
 from ..homology._gather import operator
 from ..kernels.tents import largest_tents
 from ._blocks import from_blocks
-from ._checks import check_count, check_diagrams, curve_grid
+from ._checks import check_diagrams, curve_grid
 from ._rows import array_of, intervals_of, over_rows, rows_at
 
 __all__ = ["landscape_on_grid", "persistence_landscape"]

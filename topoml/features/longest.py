@@ -4,11 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from ..homology import Diagrams
 from ..homology._gather import operator
 from ..kernels.largest import largest_pairs, largest_rows
 from ._blocks import from_blocks
-from ._checks import check_count, check_diagrams
+from ._checks import check_diagrams
 from ._rows import array_of, intervals_of, over_rows, rows_at
 
 __all__ = ["distances_of", "lifetimes_of", "longest_lifetimes", "topological_vector"]

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.errors import InputError
 from ..homology import Diagrams
 from ..homology._gather import operator
 from ..kernels.polynomials import multiply_roots, roots_gradient
 from ._blocks import from_blocks
-from ._checks import check_count, check_diagrams
+from ._checks import check_diagrams
 from ._rows import array_of, intervals_of, over_rows
 
 __all__ = ["check_polynomial_type", "complex_polynomial", "polynomial_of"]

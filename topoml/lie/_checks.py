@@ -5,15 +5,9 @@ from torch import Tensor
 
 from .._core.errors import InputError
 
-__all__ = ["ROUNDINGS", "check_count", "check_dtype", "check_near", "check_points"]
+__all__ = ["ROUNDINGS", "check_dtype", "check_near", "check_points"]
 
 ROUNDINGS = 100  # units of eps by which points may be off their space
-
-
-def check_count(name: str, value: object, least: int = 1) -> None:
-    """An integer of at least ``least``."""
-    if type(value) is not int or value < least:
-        raise InputError(f"`{name}` is {value!r}; expected an integer of at least {least}.")
 
 
 def check_dtype(name: str, dtype: object, is_complex: bool) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ._checks import check_count
 
 __all__ = ["Cyclic"]
 

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.optional import require
 from ..kernels.spheres import hyperboloid_exp, hyperboloid_log, lorentz_product
-from ._checks import check_count, check_dtype, check_near, check_points
+from ._checks import check_dtype, check_near, check_points
 from .riemannian import RiemannianManifold
 
 __all__ = ["Hyperbolic"]

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.optional import require
 from ..kernels.spheres import sphere_exp, sphere_log
-from ._checks import check_count
 from .riemannian import RiemannianManifold
 from .sphere import Sphere
 

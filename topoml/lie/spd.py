@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels.spectral import symmetric_log
-from ._checks import check_count, check_dtype, check_near, check_points
+from ._checks import check_dtype, check_near, check_points
 from .riemannian import RiemannianManifold
 
 __all__ = ["SPD"]

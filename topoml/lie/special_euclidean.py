@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.optional import require
-from ._checks import check_count, check_dtype, check_near, check_points
+from ._checks import check_dtype, check_near, check_points
 from .group import LieGroup
 from .special_orthogonal import SO
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.optional import require
 from ..kernels.rotations import (
     hat3,
@@ -18,7 +19,7 @@ from ..kernels.rotations import (
     vee3,
 )
 from ..kernels.spectral import orthogonal_log, polar
-from ._checks import check_count, check_dtype, check_near, check_points
+from ._checks import check_dtype, check_near, check_points
 from .group import LieGroup
 
 __all__ = ["SO"]

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.optional import require
 from ..kernels.quaternions import (
     quaternion_from_unitary,
@@ -15,7 +16,7 @@ from ..kernels.quaternions import (
 )
 from ..kernels.spectral import polar, unitary_log
 from ..kernels.su3 import su3_exp
-from ._checks import check_count, check_dtype, check_near, check_points
+from ._checks import check_dtype, check_near, check_points
 from .group import LieGroup
 
 __all__ = ["SU", "U1"]

@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels.spheres import sphere_exp, sphere_log
-from ._checks import check_count, check_dtype
+from ._checks import check_dtype
 from .riemannian import RiemannianManifold
 
 __all__ = ["Sphere"]

@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count
 from ..homology._checks import check_periodic
 from ..kernels.links import flat, quaternion_exp
 

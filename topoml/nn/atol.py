@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count, check_diagrams
+from ..features._checks import check_diagrams
 from ..features._classes import same_dimensions
 from ..features.atol import atol, atol_centers, check_contrast, check_weighting
 from ..homology import Diagrams

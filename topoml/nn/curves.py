@@ -7,8 +7,9 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import Weight, check_count, check_diagrams, curve_grid
+from ..features._checks import Weight, check_diagrams, curve_grid
 from ..features._ranges import value_range
 from ..features.curves import curve_on_grid, euler_on_grid
 from ..features.entropies import check_entropy, entropy_of, entropy_on_grid

@@ -6,8 +6,9 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count, check_diagrams
+from ..features._checks import check_diagrams
 from ..features._classes import same_dimensions, spread
 from ..homology import Diagrams
 from ..homology._checks import check_dimensions

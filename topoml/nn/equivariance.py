@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count, check_positive
 from .._core.errors import InputError
-from ..features._checks import check_count, check_positive
 
 __all__ = ["Action", "assert_equivariant", "invariant", "rotations", "translations"]
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count, curve_grid
+from ..features._checks import curve_grid
 from ..features.directions import normalised
 from ..features.euler_transforms import (
     check_directions,

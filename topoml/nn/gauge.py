@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count
 from ..kernels.links import flat, mix, multiply, planar, real_trace
 from ._links import (
     GaugeGroup,

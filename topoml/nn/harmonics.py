@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count
 from ..kernels.periodic_conv import fill_kernel, periodic_conv
 from ._lattice import check_kernel, check_lattice, check_odd, spin_length, start_weight
 from .equivariance import Action, Element, Value

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from ..features._checks import check_count, check_diagrams
+from .._core.checks import check_count
+from ..features._checks import check_diagrams
 from ..features.longest import distances_of, lifetimes_of
 from ..homology import Diagrams
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count
 
 __all__ = ["LorentzBlock", "LorentzInvariants", "LorentzLinear", "minkowski_product"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .._core.checks import check_count, check_positive
 from .._core.errors import InputError
-from ..features._checks import check_count, check_positive
 
 __all__ = ["BiMap", "FrechetMeanPool", "LieExp", "LieLog", "LogEig", "ReEig"]
 

@@ -9,8 +9,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count, check_diagrams, image_grids
+from ..features._checks import check_diagrams, image_grids
 from ..features._classes import (
     Classes,
     classes_of,

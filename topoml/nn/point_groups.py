@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count
 from .equivariance import Action, Element, Value
 
 __all__ = [

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..features._checks import check_count
+from .._core.checks import check_count
 from ..kernels.periodic_conv import periodic_conv
 from ._lattice import (
     check_kernel,

@@ -6,7 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from ..features._checks import check_count
+from .._core.checks import check_count
 from ..kernels.links import dagger, flat, multiply, planar
 from ._links import GaugeGroup, algebra_exp, check_gauge_group, check_links, check_open_axes
 from .loops import plaquette_leaves

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from ..features._checks import check_count
+from .._core.checks import check_count
 from ..kernels.periodic_conv import fill_kernel, periodic_conv
 from ._lattice import check_kernel, check_lattice, fold_spins, spin_length, start_weight
 

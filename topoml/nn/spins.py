@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count
 from .._core.errors import InputError
-from ..features._checks import check_count
 from ..kernels.periodic_conv import fill_kernel, periodic_conv
 from ._lattice import (
     check_kernel,

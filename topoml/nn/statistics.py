@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from ..features._checks import check_count, check_diagrams
+from .._core.checks import check_count
+from ..features._checks import check_diagrams
 from ..features.polynomials import check_polynomial_type, polynomial_of
 from ..features.statistics import statistics_of
 from ..homology import Diagrams

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .._core.checks import check_count, check_positive
 from .._core.errors import InputError
-from ..features._checks import check_count, check_diagrams, check_positive
+from ..features._checks import check_diagrams
 from ..features._classes import classes_of, draw, same_dimensions, segment_sum, spread
 from ..features._elements import (
     exponential_elements,

@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from .. import features
-from ..features._checks import check_count, curve_grid
+from .._core.checks import check_count
+from ..features._checks import curve_grid
 from ..homology import Diagrams
 from ._style import COLOURS, new_axes
 from .diagram import values_of
