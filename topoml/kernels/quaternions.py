@@ -7,7 +7,7 @@ matrices sigma; the unit ones are SU(2), the three-sphere.
 import torch
 from torch import Tensor
 
-from .angles import angle_over_sine, cosine_and_sinc
+from .angles import arc, cosine_and_sinc, dot
 
 __all__ = [
     "quaternion_exp",
@@ -21,7 +21,7 @@ __all__ = [
 
 def quaternion_exp(v: Tensor) -> Tensor:
     """The unit quaternion of exp(i v . sigma), (..., 3) -> (..., 4)."""
-    cosine, sinc = cosine_and_sinc((v * v).sum(-1, keepdim=True))
+    cosine, sinc = cosine_and_sinc(dot(v, v))
     return torch.cat([cosine, sinc * v], -1)
 
 
@@ -30,10 +30,8 @@ def quaternion_log(q: Tensor) -> Tensor:
 
     At q = -1, where every direction serves, v = (0, 0, pi) with gradient 0.
     """
-    c, u = q[..., :1], q[..., 1:]
-    s = (u * u).sum(-1, keepdim=True)
-    v = angle_over_sine(s, c) * u
-    return torch.where((s == 0) & (c < 0), v.new_tensor([0.0, 0.0, torch.pi]), v)
+    v, ratio = arc(q[..., 1:], q[..., :1])
+    return torch.where(ratio == 0, v.new_tensor([0.0, 0.0, torch.pi]), v)
 
 
 def unitary_from_quaternion(q: Tensor) -> Tensor:
@@ -51,8 +49,15 @@ def quaternion_from_unitary(U: Tensor) -> Tensor:
 
 
 def su2_exp(X: Tensor) -> Tensor:
-    r""":math:`e^X = \cos r + \frac{\sin r}{r} X`, r^2 = det X, of the su(2) part of X."""
-    return unitary_from_quaternion(quaternion_exp(quaternion_from_unitary(X)[..., 1:]))
+    r""":math:`e^X = \cos r + \frac{\sin r}{r} X`, r^2 = det X = |X|^2 / 2, for X in su(2).
+
+    Not checked: that X is antihermitian and traceless.
+    """
+    entries = torch.view_as_real(X.resolve_conj()).flatten(-3)
+    cosine, sinc = cosine_and_sinc((entries * entries).sum(-1, keepdim=True) / 2)
+    one = torch.view_as_real(torch.eye(2, dtype=X.dtype, device=X.device)).flatten()
+    entries = torch.addcmul(entries * sinc, cosine, one)
+    return torch.view_as_complex(entries.reshape(*X.shape, 2))
 
 
 def su2_log(U: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .angles import angle_over_sine, cosine_and_sinc
+from .angles import arc, cosine_and_sinc, dot
 
 __all__ = [
     "hat3",
@@ -56,7 +56,7 @@ def so3_exp(v: Tensor) -> Tensor:
               + \frac12 \left(\frac{\sin\theta/2}{\theta/2}\right)^2 \hat v^2
     """
     half = v / 2
-    cosine, sinc = cosine_and_sinc((half * half).sum(-1, keepdim=True))
+    cosine, sinc = cosine_and_sinc(dot(half, half))
     return rotation_from_quaternion(torch.cat([cosine, sinc * half], -1))
 
 
@@ -71,8 +71,8 @@ def so3_log(R: Tensor) -> Tensor:
 
 def so3_vector(q: Tensor) -> Tensor:
     """The rotation vector of a quaternion with q0 >= 0, (..., 4) -> (..., 3)."""
-    c, u = q[..., :1], q[..., 1:]
-    return 2 * angle_over_sine((u * u).sum(-1, keepdim=True), c) * u
+    half, _ = arc(q[..., 1:], q[..., :1])
+    return 2 * half
 
 
 def rotation_from_quaternion(q: Tensor) -> Tensor:

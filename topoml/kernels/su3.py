@@ -1,15 +1,18 @@
 """The exponential of su(3) by the theorem of Cayley and Hamilton, in plain torch."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .angles import cosine_and_sinc
+from .angles import Tensors, bind_once, cosine_and_sinc, cosine_sinc
 
 __all__ = ["su3_exp"]
 
 SMALL = 1e-2  # c1 below which the series serves: ten powers of Q leave less than 1e-16
+TINY = 1e-3  # c1 below which that of f2 serves, if only values count: six powers
 
 
 def su3_exp(X: Tensor) -> Tensor:
@@ -23,59 +26,100 @@ def su3_exp(X: Tensor) -> Tensor:
         eigenvalue by Newton's steps and the series at 0: ours.
     """
     X2 = X @ X
-    parts = torch.view_as_real(X2.resolve_conj())
-    c1 = parts[..., 0].diagonal(dim1=-2, dim2=-1).sum(-1) / -2
-    c0 = (X2 * X.mT).sum((-2, -1)).imag / -3  # tr X^3 = -i tr Q^3
-    small, negative = c1 < SMALL, c0 < 0
-    f = _quotients(torch.where(negative, -c0, c0), torch.where(small, 1, c1))
-    flipped = torch.stack([f[..., 0], -f[..., 1], f[..., 2]], -1).conj()
-    f = torch.where(negative[..., None], flipped, f)
-    f = torch.where(small[..., None], _series(c0, c1), f)
-    f = f * torch.tensor([1, -1j, -1], dtype=f.dtype, device=f.device)
-    f0, f1, f2 = f[..., None, None].unbind(-3)
-    return torch.eye(3, dtype=X.dtype, device=X.device) * f0 + f1 * X + f2 * X2
+    x = torch.view_as_real(X.resolve_conj()).flatten(-3)
+    c1 = (x * x).sum(-1) / 2
+    c0 = (X2 * X.conj()).sum((-2, -1)).imag / 3  # tr X^3 = -i tr Q^3
+    if torch.compiler.is_compiling():
+        f = _coefficients(c0, c1)
+    else:
+        f = _Coefficients.apply(c0, c1)  # type: ignore[no-untyped-call]
+    f0, f1, f2 = (scalar[..., None, None] for scalar in f)
+    return f1 * X + f2 * X2 + f0 * torch.eye(3, dtype=X.dtype, device=X.device)
 
 
-def _quotients(c0: Tensor, c1: Tensor) -> Tensor:
-    """f0, f1, f2 (..., 3), for c0 >= 0 and c1 away from 0."""
-    u = _largest_root(c0, c1) / 2
-    uu = u * u
-    ww = c1 - 3 * uu
-    cosine, xi = cosine_and_sinc(ww)
-    e = torch.complex(u.cos(), -u.sin())
-    e2 = (e * e).conj()
-    a, b = 2 * u * cosine, 3 * uu * xi
-    h0 = (uu - ww) * e2 + e * torch.complex(4 * u * a, 2 * u * (b + ww * xi))
-    h1 = 2 * u * e2 + e * torch.complex(-a, b - ww * xi)
-    h2 = e2 + e * torch.complex(-cosine, -3 * u * xi)
-    return torch.stack([h0, h1, h2], -1) / (9 * uu - ww)[..., None]
+@bind_once
+class _Coefficients(torch.autograd.Function):
+    """f0, -i f1, -f2, each (...). Values need the series at 0 for the last one alone."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(c0: Tensor, c1: Tensor) -> Tensors:
+        f0, f1, f2 = _quotients(c0, c1.clamp(min=torch.finfo(c1.dtype).eps ** 2), cosine_sinc)
+        even = ((c1 * (1 / 40320) - 1 / 720) * c1 + 1 / 24) * c1 - 1 / 2
+        even = torch.add(even, c0 * c0, alpha=1 / 40320)
+        odd = (1 / 120 - c1 * (1 / 2520)) * c0
+        return f0, f1, torch.where(c1 < TINY, torch.complex(even, odd).neg(), f2)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensors) -> None:  # noqa: ANN401
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:  # noqa: ANN401
+        pullback = torch.func.vjp(_coefficients, *ctx.saved_tensors)[1]
+        return pullback(gradients)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> Any:  # noqa: ANN401
+        f, pullback = torch.func.vjp(_coefficients, *ctx.saved_tensors)[:2]
+        zero = tuple(map(torch.zeros_like, f))
+        transposed = torch.func.vjp(pullback, zero)[1]  # as forward modes do not nest
+        return transposed(tangents)[0]
 
 
-def _largest_root(c0: Tensor, c1: Tensor) -> Tensor:
-    """The largest root of x^3 - c1 x - c0 for c0 >= 0: it is simple.
+def _coefficients(c0: Tensor, c1: Tensor) -> Tensors:
+    """f0, -i f1, -f2, each (...), with right derivatives."""
+    quotients = _quotients(c0, c1.clamp(min=SMALL), cosine_and_sinc)
+    pairs = zip(_series(c0, c1), quotients, strict=True)
+    return tuple(torch.where(c1 < SMALL, near, f) for near, f in pairs)
 
-    Two of Newton's steps, from the root without its derivatives, have those of orders 1 to 3.
+
+def _quotients(c0: Tensor, c1: Tensor, trigonometry: Callable[[Tensor], Tensors]) -> Tensors:
+    """f0, -i f1, -f2, each (...), for c1 away from 0."""
+    x = _outer_root(c0, c1)
+    v = torch.add(x, x, alpha=0.5)
+    back = x - v  # Morningstar and Peardon's -u; v = 3 u
+    uu = back * back
+    ww = torch.sub(c1, uu, alpha=3)
+    cosine, xi = trigonometry(ww)
+    cos_v, sin_v, rest = v.cos(), v.sin(), uu - ww
+    denominator = v * v - ww
+    phase = torch.complex(back.cos() / denominator, back.sin() / denominator)
+    even = cosine - cos_v
+    h0 = torch.complex(torch.add(rest * cos_v, x * x * cosine, alpha=2), rest * sin_v + c1 * x * xi)
+    h1 = torch.complex(torch.sub(c1, ww, alpha=2) * xi + x * sin_v, x * even)
+    h2 = torch.complex(even, v * xi - sin_v)
+    return h0 * phase, h1 * phase, h2 * phase
+
+
+def _outer_root(c0: Tensor, c1: Tensor) -> Tensor:
+    """The root x of x^3 - c1 x - c0 farthest from 0, which is simple; its sign is that of c0.
+
+    Newton's steps from the chord between its values at c0 = 0 and at the largest c0, which is off
+    by at most 1 %: three leave less than 1e-16, the last two have the derivatives of orders 1 to 3.
     """
-    third = c1.detach() / 3
-    root = third.sqrt()
-    x = 2 * root * ((c0.detach() / (2 * third * root)).clamp(max=1).acos() / 3).cos()
-    for _ in range(2):
+    y = torch.copysign(c1.sqrt(), c0)
+    x = torch.add(y, c0 / c1, alpha=(2 / 3**0.5 - 1) * 3**1.5 / 2).detach()
+    for _ in range(3):
         xx = x * x
-        x = x - ((xx - c1) * x - c0) / (3 * xx - c1)
+        t = xx - c1
+        x = torch.addcdiv(x, t * x - c0, torch.add(t, xx, alpha=2), value=-1)
     return x
 
 
-def _series(c0: Tensor, c1: Tensor) -> Tensor:
-    """f0, f1, f2 (..., 3) near 0, polynomials in c0 and c1."""
+def _series(c0: Tensor, c1: Tensor) -> Tensors:
+    """f0, -i f1, -f2, each (...), near 0, polynomials in c0 and c1."""
     squares, mixed = c1 * c1, c0 * c1
     monomials = [torch.ones_like(c1), c1, c0, squares, mixed, squares * c1, c0 * c0, squares * c0]
     powers = torch.stack([*monomials, squares * squares, mixed * c0], -1)
-    f = powers @ torch.tensor(COEFFICIENTS, dtype=c1.dtype, device=c1.device)
-    return torch.view_as_complex(f.reshape(*f.shape[:-1], 3, 2))
+    f = powers @ SERIES.to(c1)
+    return torch.view_as_complex(f.reshape(*f.shape[:-1], 3, 2)).unbind(-1)
 
 
-def _coefficients() -> list[list[float]]:
-    """Of `_series`: rows in the order of its monomials, columns Re f0, Im f0, Re f1 ...
+def _table() -> list[list[float]]:
+    """Of `_series`: rows in the order of its monomials, columns Re f0, Im f0, Re -i f1 ...
 
     Q^n = c0 g(n - 1) + g(n + 1) Q + g(n) Q^2 with g(n + 3) = c1 g(n + 1) + c0 g(n), g(2) = 1.
     """
@@ -91,8 +135,9 @@ def _coefficients() -> list[list[float]]:
         for j, f in enumerate((f0, g[n + 1], g[n])):
             for monomial, k in f.items():
                 if monomial in order:
-                    sign = 1 if n % 4 < 2 else -1
-                    table[order.index(monomial)][2 * j + n % 2] += sign * k / math.factorial(n)
+                    sign = 1 if (n - j) % 4 < 2 else -1  # of i^(n - j), as Q = -i X
+                    column = 2 * j + (n - j) % 2
+                    table[order.index(monomial)][column] += sign * k / math.factorial(n)
     return table
 
 
@@ -100,4 +145,4 @@ def _times(f: dict[tuple[int, int], int], a: int, b: int) -> dict[tuple[int, int
     return {(i + a, j + b): k for (i, j), k in f.items()}
 
 
-COEFFICIENTS = _coefficients()
+SERIES = torch.tensor(_table(), dtype=torch.float64)
