@@ -168,9 +168,11 @@ def _side(name: str, d: Diagrams) -> Side:
     n = len(block)
     points = host[: 2 * n].reshape(n, 2)
     finite = np.isfinite(points)
-    row = np.flatnonzero(finite.all(1))
+    both = finite[:, 0] & finite[:, 1]
+    row = np.flatnonzero(both)
     start = np.searchsorted(block[row], np.arange(n_blocks + 1))
-    odd = np.flatnonzero(~finite.all(1) & (points[:, 0] != points[:, 1]))
+    odd = np.flatnonzero(~both)
+    odd = odd[points[odd, 0] != points[odd, 1]]
     born, dies = finite[odd].T
     essential = block_of(d.essential_sample, d.essential_dimension)
     born_e = np.isfinite(host[2 * n :])
