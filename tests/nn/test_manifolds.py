@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from topoml._core.errors import InputError
-from topoml.lie import SO, SU
+from topoml.lie import SO, SPD, SU, Hyperbolic, Lorentz, Sphere, Torus
 from topoml.nn.equivariance import Action, assert_equivariant
 from topoml.nn.manifolds import BiMap, FrechetMeanPool, LieExp, LieLog, LogEig, ReEig
 
@@ -89,7 +89,7 @@ class TestMean(Battery):
     test_compiled_without_a_break = None  # below, with fewer iterations
 
     def test_wrong_input(self):
-        with pytest.raises(InputError, match=r"^`g` has shape \(3, 3\); expected \(\*batch, n, 3"):
+        with pytest.raises(InputError, match=r"^`x` has shape \(3, 3\); expected \(\*batch, n, 3"):
             self.layer()(torch.eye(3))
         with pytest.raises(InputError, match=r"^`weight` is torch.float32 of shape \(2,\); expec"):
             self.layer()(torch.eye(3).expand(2, 5, 3, 3), torch.ones(2))
@@ -98,6 +98,130 @@ class TestMean(Battery):
 class TestMeanSU3(TestMean):
     group = SU(3)
     test_wrong_input = None
+
+
+def cloud(space, n=4, batch=2, scale=0.3):
+    """Points around a base point of each batch."""
+    base = space.random(batch, 1, scale=1.0, generator=generator(3), dtype=torch.float64)
+    shape = (batch, n, *space.point_shape)
+    v = space.to_tangent(scale * randn(*shape, seed=4), base)
+    return space.exp(v, base.expand(shape))
+
+
+class TestMeanSphere(TestMean):
+    """Under rotations and reflections."""
+
+    space = Sphere(2)
+
+    def layer(self):
+        return FrechetMeanPool(self.space)
+
+    def input(self, dtype):
+        base = torch.nn.functional.normalize(randn(2, 1, 3, seed=3), dim=-1)
+        v = self.space.to_tangent(0.4 * randn(2, 4, 3, seed=4), base)
+        return self.space.exp(v, base).to(dtype)
+
+    def symmetries(self):
+        def draw(x, g):
+            return SO(3).random_haar(generator=g, dtype=x.dtype) * (-1) ** int(g.initial_seed())
+
+        def act(g, x):
+            return x @ g.mT
+
+        return {"orthogonal": Action(draw, act, act)}
+
+    def broken(self):
+        class Average(nn.Module):
+            def forward(self, x):
+                return torch.nn.functional.normalize(x.mean(-2) + 0.1, dim=-1)
+
+        return Average()
+
+    test_wrong_input = None
+
+
+class TestMeanSPD(TestMeanSphere):
+    """Under P -> A P A^T."""
+
+    space = SPD(3)
+
+    def input(self, dtype):
+        return cloud(self.space).to(dtype)
+
+    def symmetries(self):
+        def draw(x, g):
+            return torch.eye(3, dtype=x.dtype) + 0.2 * torch.randn(3, 3, generator=g, dtype=x.dtype)
+
+        def act(g, x):
+            return g @ x @ g.mT
+
+        return {"congruence": Action(draw, act, act)}
+
+    def broken(self):
+        class LogEuclidean(nn.Module):
+            """A mean, which not every congruence commutes with."""
+
+            def forward(self, x):
+                return torch.matrix_exp(LogEig()(x).mean(-3))
+
+        return LogEuclidean()
+
+
+class TestMeanHyperbolic(TestMeanSphere):
+    """Under boosts and rotations."""
+
+    space = Hyperbolic(3)
+
+    def input(self, dtype):
+        return cloud(self.space).to(dtype)
+
+    def symmetries(self):
+        def draw(x, g):
+            return Lorentz().random(scale=0.5, generator=g, dtype=x.dtype)
+
+        def act(g, x):
+            return x @ g.mT
+
+        return {"Lorentz": Action(draw, act, act)}
+
+    def broken(self):
+        class Average(nn.Module):
+            def forward(self, x):
+                return Hyperbolic(3).project(x.mean(-2))
+
+        return Average()
+
+
+@pytest.mark.parametrize("space", [SPD(3), Hyperbolic(2), Sphere(3), Torus(2)], ids=str)
+def test_mean_is_the_least_sum_of_squares(space):
+    """No point nearby has a smaller one; of two, it is on the geodesic between them."""
+    if hasattr(space, "random"):
+        x = cloud(space)
+    else:
+        base = space.random_haar(2, 1, generator=generator(3), dtype=torch.float64)
+        x = space.exp(space.to_tangent(0.3 * randn(2, 4, *space.point_shape, seed=4), base), base)
+    weight = randn(2, 4, seed=5).abs() + 0.1
+    mean = FrechetMeanPool(space, 60)(x, weight)
+
+    def spread(y):
+        return (weight * space.distance(x, y[:, None]) ** 2).sum(1)
+
+    least = spread(mean)
+    for seed in range(20):
+        v = space.to_tangent(1e-3 * randn(2, *space.point_shape, seed=seed), mean)
+        assert (spread(space.exp(v, mean)) > least).all()
+    share = weight[:, 1] / weight[:, :2].sum(1)
+    two = FrechetMeanPool(space, 60)(x[:, :2], weight[:, :2])
+    torch.testing.assert_close(two, space.geodesic(x[:, 0], x[:, 1], share), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("space", [SPD(2), Hyperbolic(2)], ids=str)
+def test_mean_converges_from_far(space):
+    """Where steps of length 1 run off."""
+    x = cloud(space, n=3, scale=6.0)
+    mean = FrechetMeanPool(space, 400)(x)
+    again = FrechetMeanPool(space, 401)(x)
+    assert (space.distance(mean, again) < 1e-6).all()
 
 
 @pytest.mark.parametrize("group", [SO(3), SU(2)])

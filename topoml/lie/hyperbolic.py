@@ -1,7 +1,7 @@
 """Hyperbolic space H^n, points on the hyperboloid."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ class Hyperbolic(RiemannianManifold):
     """
 
     n: int
+    least_curvature: ClassVar[float] = -1.0
 
     def __post_init__(self) -> None:
         check_count("n", self.n)

@@ -1,7 +1,7 @@
 """What every manifold with a closed exponential and logarithm offers."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -13,7 +13,10 @@ class RiemannianManifold(ABC):
 
     Every method takes any leading shape (broadcast where there are several arguments), returns the
     dtype and the device of its input and is differentiable. Points are not checked, but by `check`.
+    ``least_curvature`` is a bound below the sectional curvatures, 0 where none is negative.
     """
+
+    least_curvature: ClassVar[float] = 0.0
 
     @property
     @abstractmethod
@@ -36,6 +39,10 @@ class RiemannianManifold(ABC):
     @abstractmethod
     def log(self, x: Tensor, base: Tensor) -> Tensor:
         """The shortest tangent vector at ``base`` whose exponential is x."""
+
+    @abstractmethod
+    def project(self, x: Tensor) -> Tensor:
+        """A point of this space near x."""
 
     @abstractmethod
     def check(self, name: str, x: Tensor) -> None:

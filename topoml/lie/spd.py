@@ -1,7 +1,7 @@
 """Symmetric positive definite matrices with the affine-invariant metric."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ class SPD(RiemannianManifold):
     """
 
     n: int
+    least_curvature: ClassVar[float] = -0.5
 
     def __post_init__(self) -> None:
         check_count("n", self.n)
@@ -66,6 +67,10 @@ class SPD(RiemannianManifold):
         """(v + v^T) / 2, at any base."""
         del base
         return (v + v.mT) / 2
+
+    def project(self, x: Tensor) -> Tensor:
+        """(x + x^T) / 2, positive definite where that is."""
+        return (x + x.mT) / 2
 
     def random(
         self,

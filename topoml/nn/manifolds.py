@@ -8,6 +8,7 @@ from torch.autograd.function import once_differentiable
 
 from .._core.checks import check_count, check_positive
 from .._core.errors import InputError
+from ..lie.riemannian import RiemannianManifold
 
 __all__ = ["BiMap", "FrechetMeanPool", "LieExp", "LieLog", "LogEig", "ReEig"]
 
@@ -16,7 +17,7 @@ class LieGroup(Protocol):
     """What these layers ask of a group of ``topoml.lie``."""
 
     @property
-    def matrix_size(self) -> int: ...
+    def point_shape(self) -> tuple[int, ...]: ...
 
     def exp(self, X: Tensor) -> Tensor: ...
 
@@ -70,53 +71,86 @@ class LieLog(nn.Module):
 
 
 class FrechetMeanPool(nn.Module):
-    r"""Weighted means of group elements, g (\*batch, n, N, N) -> (\*batch, N, N).
+    r"""Weighted means of points of a space, x (\*batch, n, \*point) -> (\*batch, \*point).
 
-    .. math:: \mu \leftarrow \mu \exp\Bigl(\sum_i w_i \log(\mu^{-1} g_i)\Bigr)
+    .. math:: \mu \leftarrow \exp_\mu\Bigl(t \sum_i w_i \log_\mu x_i\Bigr),
+              \qquad \mu \leftarrow \mu \exp\Bigl(\sum_i w_i \log(\mu^{-1} g_i)\Bigr)
 
-    from the first element, ``n_iterations`` times: the exponential barycentre, which on a compact
-    group is the Fréchet mean of its bi-invariant metric. Commutes with left and right
-    multiplication; of elements that fit in a small ball (SO(3): of radius < pi/2), the mean does
-    not depend on their order. Differentiable through the iterations; not checked: that they
-    converged.
+    on a manifold and on a group, from the first point, ``n_iterations`` times. On a manifold this
+    is the Fréchet mean; on a group the exponential barycentre, which on a compact one is the
+    Fréchet mean of its bi-invariant metric. The length t is 1, but where curvatures K < 0 are
+    bounded by :math:`\kappa^2 = -\min K` it is
+    :math:`1 / \sum_i w_i \kappa d_i \coth(\kappa d_i)`, d_i the distances from the mean, which
+    converges from anywhere. Commutes with isometries (multiplication from both sides on groups); of
+    points that fit in a small ball (SO(3): of radius < pi/2), the mean does not depend on their
+    order. Differentiable through the iterations; not checked: that they converged.
 
     Args:
-        group: A group of ``topoml.lie``.
-        n_iterations: At least 1; each gains several digits where the elements lie close.
+        space: A group of ``topoml.lie``, or a ``RiemannianManifold``.
+        n_iterations: At least 1; each gains several digits where the points lie close.
 
     Raises:
         InputError: An argument out of range, at once; wrong tensors, on the call.
 
     Source: Pennec and Arsigny, "Exponential barycenters of the canonical Cartan connection and
-        invariant means on Lie groups" (2013).
+        invariant means on Lie groups" (2013); the length: Afsari, Tron and Vidal, SIAM J. Control
+        Optim. 51, 2230 (2013).
     """
 
-    def __init__(self, group: LieGroup, n_iterations: int = 10) -> None:
+    def __init__(self, space: LieGroup | RiemannianManifold, n_iterations: int = 10) -> None:
         super().__init__()
-        self.group, self.n_iterations = group, check_count("n_iterations", n_iterations)
+        self.space, self.n_iterations = space, check_count("n_iterations", n_iterations)
 
     def extra_repr(self) -> str:
-        return f"{self.group}, n_iterations={self.n_iterations}"
+        return f"{self.space}, n_iterations={self.n_iterations}"
 
-    def forward(self, g: Tensor, weight: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         """``weight`` (\\*batch, n), positive; it is divided by its sum. None: all equal."""
-        n = self.group.matrix_size
-        if g.ndim < 3 or tuple(g.shape[-2:]) != (n, n) or g.shape[-3] == 0:
-            raise InputError(f"`g` has shape {tuple(g.shape)}; expected (*batch, n, {n}, {n}).")
-        real = g.real.dtype
+        shape = self.space.point_shape
+        leading = x.ndim - len(shape)
+        if leading < 1 or tuple(x.shape[leading:]) != shape or x.shape[leading - 1] == 0:
+            raise InputError(
+                f"`x` has shape {tuple(x.shape)}; expected (*batch, n,"
+                f" {', '.join(map(str, shape))})."
+            )
+        real = x.real.dtype
         if weight is None:
-            weight = torch.ones(g.shape[:-2], dtype=real, device=g.device)
-        if weight.shape != g.shape[:-2] or weight.dtype != real:
+            weight = torch.ones(x.shape[:leading], dtype=real, device=x.device)
+        if weight.shape != x.shape[:leading] or weight.dtype != real:
             raise InputError(
                 f"`weight` is {weight.dtype} of shape {tuple(weight.shape)}; expected {real} of"
-                f" shape {tuple(g.shape[:-2])}."
+                f" shape {tuple(x.shape[:leading])}."
             )
-        share = (weight / weight.sum(-1, keepdim=True))[..., None, None]
-        mean = g[..., 0, :, :]
+        share = weight / weight.sum(-1, keepdim=True)
+        mean = x.select(leading - 1, 0)
         for _ in range(self.n_iterations):
-            step = self.group.log(self.group.inverse(mean)[..., None, :, :] @ g)
-            mean = mean @ self.group.exp((share * step).sum(-3).contiguous())
+            mean = self._step(mean, x, share)
         return mean
+
+    def _step(self, mean: Tensor, x: Tensor, share: Tensor) -> Tensor:
+        space, batch = self.space, share.ndim - 1
+        center = mean.unsqueeze(batch)
+        if isinstance(space, RiemannianManifold):
+            if space.least_curvature < 0:
+                reach = (-space.least_curvature) ** 0.5 * space.distance(x, center)
+                share = share / (share * _times_coth(reach)).sum(-1, keepdim=True)
+            direction = space.log(x, center)
+        else:
+            direction = space.log(space.inverse(center) @ x)
+        scale = share.reshape(share.shape + (1,) * (x.ndim - share.ndim))
+        total = (scale * direction).sum(batch).contiguous()
+        if isinstance(space, RiemannianManifold):
+            return space.project(space.exp(total, mean))  # or roundings grow as the steps do
+        return mean @ space.exp(total)
+
+
+def _times_coth(x: Tensor) -> Tensor:
+    """x coth x for x >= 0, smooth at 0."""
+    near = x < 1e-2
+    safe = torch.where(near, 1, x)
+    square = x * x
+    series = 1 + square / 3 - square * square / 45
+    return torch.where(near, series, safe / safe.tanh())
 
 
 class BiMap(nn.Module):
