@@ -224,7 +224,26 @@ def test_minus_one():
     assert U.grad.abs().max() == 0
     R = torch.diag(torch.tensor([-1.0, 1, -1], dtype=torch.float64))
     assert (torch.matrix_exp(SO(3).log(R)) - R).abs().max() < 4e-15
-    assert SO(4).log(torch.diag(torch.tensor([-1.0, 1, -1, 1]))).isnan().all()
+
+
+@pytest.mark.parametrize("n", [4, 5, 6])
+@pytest.mark.parametrize("angles", [(0.0,), (0.0, 0.0), (0.0, 2.0), (1e-8,), (5e-8, 2.5), (1e-6,)])
+def test_log_at_and_near_half_turns(n, angles):
+    """Turns by pi - angle in planes of R^n: a shortest logarithm, with finite derivatives."""
+    X = torch.zeros(n, n, dtype=torch.float64)
+    for k, angle in enumerate(angles):
+        X[2 * k, 2 * k + 1] = math.pi - angle
+    X = X - X.mT
+    Q = SO(n).random_haar(20, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+    R = (Q @ torch.matrix_exp(X) @ Q.mT).requires_grad_()
+    L = SO(n).log(R)
+    assert torch.equal(L, -L.mT)
+    assert (torch.matrix_exp(L.detach()) - R).abs().max() < 1e-14
+    assert (torch.linalg.matrix_norm(L.detach()) - torch.linalg.matrix_norm(X)).abs().max() < 1e-14
+    if angles[0] > 0:  # the shortest logarithm is one
+        assert (L - Q @ X @ Q.mT).abs().max() < 1e-13
+    (gradient,) = torch.autograd.grad(L.sin().sum(), R)
+    assert gradient.isfinite().all()
 
 
 def test_cyclic():

@@ -256,3 +256,29 @@ def test_check(space):
 def test_size(cls, n):
     with pytest.raises(InputError, match=r"^`n` is .*; expected an integer of at least 1"):
         cls(n)
+
+
+@pytest.mark.parametrize(("n", "k"), [(2, 1), (3, 1), (4, 2), (5, 2)])
+@pytest.mark.parametrize("short", [0.0, 3e-8, 1e-6])
+@pytest.mark.parametrize("planes", [1, 2])
+def test_log_of_subspaces_at_and_near_the_cut_locus(n, k, short, planes):
+    """Principal angles of pi/2 - short in some planes."""
+    planes = min(planes, k, n - k)
+    turn = torch.eye(n, dtype=torch.float64)
+    angle = torch.tensor(math.pi / 2 - short, dtype=torch.float64)
+    for i in range(planes):
+        j = n - 1 - i
+        turn[i, i] = turn[j, j] = angle.cos()
+        turn[j, i], turn[i, j] = angle.sin(), -angle.sin()
+    P = torch.diag((torch.arange(n) < k).double())
+    Q = SO(n).random_haar(20, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+    base, x = Q @ P @ Q.mT, (Q @ turn @ P @ turn.mT @ Q.mT).requires_grad_()
+    space = Grassmannian(n, k)
+    v = space.log(x, base)
+    # two planes closer to the cut locus than 1e-7 are paired as on it
+    tolerance = 1e-14 + (short if planes == 2 and short < 1e-7 else 0)
+    assert (space.exp(v.detach(), base) - x).abs().max() < tolerance
+    length = torch.linalg.matrix_norm(v.detach()) / 2**0.5
+    assert (length - angle * planes**0.5).abs().max() < tolerance
+    (gradient,) = torch.autograd.grad((v * base.roll(1, -1)).sum(), x)
+    assert gradient.isfinite().all()

@@ -34,15 +34,35 @@ def unitary_log(U: Tensor) -> Tensor:
     return _taylor(U, V, log, centre, mean, _log_curvature)
 
 
-def orthogonal_log(R: Tensor) -> Tensor:
+def orthogonal_log(R: Tensor, prefer: Tensor | None = None) -> Tensor:
     """The shortest antisymmetric X with exp(X) = R of determinant 1, (..., n, n), real.
 
-    NaN where R turns a plane by exactly pi, where the eigenvectors do not tell the plane's two
-    orientations apart.
+    Where R turns planes by pi, their choice is free: one of them, between eigenspaces of the
+    projector ``prefer`` that commutes with R if there is one, and the derivative of that part is
+    left out. Not checked: that R is orthogonal of determinant 1.
     """
-    X = unitary_log(torch.complex(R, torch.zeros_like(R)))
-    doubt = X.detach().imag.abs().amax((-2, -1), keepdim=True)
-    return torch.where(doubt > torch.finfo(R.dtype).eps ** 0.5, torch.nan, X.real)
+    X = unitary_log(torch.complex(R, torch.zeros_like(R))).real
+    with torch.no_grad():
+        turn, rest = _half_turns(R, torch.zeros_like(R) if prefer is None else prefer)
+        turned = (turn != 0).any(-1, keepdim=True).any(-2, keepdim=True)
+    return torch.where(turned, turn + rest @ X @ rest, X)
+
+
+def _half_turns(R: Tensor, prefer: Tensor) -> tuple[Tensor, Tensor]:
+    """The generator of turns by pi (within roundings), and the projector on what is not turned."""
+    n = R.shape[-1]
+    cosine, V = torch.linalg.eigh((R + R.mT) / 2)
+    rank = torch.arange(n, device=R.device)
+    pairs = (cosine < -1 + 32 * torch.finfo(R.dtype).eps).sum(-1, keepdim=True) // 2
+    plane = V * (rank < 2 * pairs)[..., None, :]
+    inside = plane @ plane.mT
+    eye = torch.eye(n, dtype=R.dtype, device=R.device)
+    W = torch.linalg.eigh(inside @ (2 * eye + prefer) @ inside).eigenvectors  # the last: inside
+    other = torch.take_along_dim(W, (rank - pairs).clamp(min=0)[..., None, :], -1)
+    sine = (W * ((R - R.mT) @ other)).sum(-2) / 2
+    angle = torch.where(sine < 0, -torch.pi - sine, torch.pi - sine)
+    half = (W * (angle * (rank >= n - pairs))[..., None, :]) @ other.mT
+    return half - half.mT, eye - inside
 
 
 def symmetric_log(S: Tensor) -> Tensor:

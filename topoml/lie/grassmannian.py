@@ -23,7 +23,8 @@ class Grassmannian(RiemannianManifold):
     .. math:: d(P, Q) = (\theta_1^2 + \dots + \theta_k^2)^{1/2}
 
     in the principal angles, radians in [0, pi/2]. Tangent vectors at P are the symmetric v with
-    P v + v P = v; ``log`` is NaN where an angle is pi/2 (the cut locus).
+    P v + v P = v. Where an angle is pi/2 (the cut locus), ``log`` is one of several, without the
+    derivative of that part.
 
     Example:
         >>> import torch
@@ -73,7 +74,7 @@ class Grassmannian(RiemannianManifold):
         """
         eye = torch.eye(self.n, dtype=x.dtype, device=x.device)
         mirror = eye - 2 * base
-        X = orthogonal_log(eye - 2 * (x - base) @ mirror) / 2
+        X = orthogonal_log(eye - 2 * (x - base) @ mirror, base) / 2
         X = (X - X.mT) / 2
         return X @ base - base @ X
 

@@ -36,8 +36,9 @@ class SO(LieGroup):
 
     Closed forms for n = 2, 3, accurate and with bounded derivatives at every angle in [0, pi];
     n >= 4: ``torch.matrix_exp`` and an eigendecomposition whose derivatives stay right at equal
-    angles. At a turn by exactly pi two shortest logarithms exist: n = 2, 3 return one of them, with
-    its one-sided derivative, n >= 4 NaN. Of algebra matrices the antisymmetric part counts.
+    angles. At a turn by exactly pi several shortest logarithms exist: the result is one of them,
+    with its one-sided derivative for n = 2, 3, and without that of the turned planes for n >= 4. Of
+    algebra matrices the antisymmetric part counts.
 
     Example:
         >>> import torch
