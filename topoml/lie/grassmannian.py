@@ -11,6 +11,7 @@ from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels.spectral import eigenprojector, orthogonal_log
 from ._checks import check_dtype, check_near, check_points
+from ._precision import at_least_single
 from .riemannian import RiemannianManifold
 
 __all__ = ["Grassmannian"]
@@ -51,6 +52,7 @@ class Grassmannian(RiemannianManifold):
         """``Grassmannian(n, k)`` of geomstats, projectors; distances sqrt 2 times ours."""
         return require("topoml.lie._geomstats").grassmannian(self.n, self.k)
 
+    @at_least_single
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Root of the sum of squared principal angles; subgradient 0 at equal points.
 
@@ -62,11 +64,13 @@ class Grassmannian(RiemannianManifold):
         result: Tensor = torch.linalg.vector_norm(torch.atan2(sine, cosine), dim=-1) / 2**0.5
         return result
 
+    @at_least_single
     def exp(self, v: Tensor, base: Tensor) -> Tensor:
         r""":math:`e^X P e^{-X}` with X = [v, P]."""
         turn = torch.matrix_exp((v @ base - base @ v).contiguous())
         return turn @ base @ turn.mT
 
+    @at_least_single
     def log(self, x: Tensor, base: Tensor) -> Tensor:
         r"""[X, P] with the X of :math:`e^{2X} = (1 - 2Q)(1 - 2P)`.
 
@@ -83,10 +87,12 @@ class Grassmannian(RiemannianManifold):
         v = (v + v.mT) / 2
         return base @ v + v @ base - 2 * base @ v @ base
 
+    @at_least_single
     def project(self, x: Tensor) -> Tensor:
         """The projector on the k leading eigenvectors of the symmetric part of x."""
         return eigenprojector((x + x.mT) / 2, self.k)
 
+    @at_least_single
     def random_haar(
         self,
         *size: int,

@@ -11,6 +11,7 @@ from ..kernels.lorentz import boost, lorentz_hat, lorentz_log, spatial_rotation
 from ..kernels.rotations import rotation_from_quaternion, vee3
 from ..kernels.spectral import polar
 from ._checks import check_dtype, check_near, check_points
+from ._precision import at_least_single
 from .group import LieGroup
 
 __all__ = ["Lorentz"]
@@ -51,10 +52,12 @@ class Lorentz(LieGroup):
         """A ``MatrixLieGroup`` of geomstats, float64, without a metric."""
         return require("topoml.lie._geomstats").group_space(self, compact=False)
 
+    @at_least_single
     def exp(self, X: Tensor) -> Tensor:
         """The Lorentz matrix of an algebra matrix (*batch, 4, 4)."""
         return torch.matrix_exp(X.contiguous())
 
+    @at_least_single
     def log(self, g: Tensor) -> Tensor:
         """The algebra matrix with exp(X) = g whose rotation angle is in [0, pi]."""
         return lorentz_hat(*lorentz_log(g))
@@ -72,6 +75,7 @@ class Lorentz(LieGroup):
         rapidity = (X[..., 1:, 0] + X[..., 0, 1:]) / 2
         return torch.cat([rapidity, vee3(X[..., 1:, 1:])], -1)
 
+    @at_least_single
     def project(self, m: Tensor) -> Tensor:
         """The boost by the first column of m times the rotation nearest to the rest."""
         B = boost(m[..., 1:, 0])
@@ -83,6 +87,7 @@ class Lorentz(LieGroup):
         """(m - eta m^T eta) / 2."""
         return (m - self.inverse(m)) / 2
 
+    @at_least_single
     def random(
         self,
         *size: int,

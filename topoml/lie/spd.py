@@ -11,6 +11,7 @@ from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels.spectral import symmetric_log
 from ._checks import check_dtype, check_near, check_points
+from ._precision import at_least_single
 from .riemannian import RiemannianManifold
 
 __all__ = ["SPD"]
@@ -45,18 +46,21 @@ class SPD(RiemannianManifold):
         """``SPDMatrices(n)`` of geomstats with its affine-invariant metric."""
         return require("topoml.lie._geomstats").spd_matrices(self.n)
 
+    @at_least_single
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Root of the sum of squared logarithms of relative eigenvalues; subgradient 0 at x = y."""
         L = torch.linalg.cholesky(x)
         result: Tensor = torch.linalg.matrix_norm(self._relative_log(y - x, L))
         return result
 
+    @at_least_single
     def exp(self, v: Tensor, base: Tensor) -> Tensor:
         r""":math:`L \exp(L^{-1} v L^{-T}) L^T` for symmetric v."""
         L = torch.linalg.cholesky(base)
         result: Tensor = L @ torch.matrix_exp(_whitened(v, L).contiguous()) @ L.mT
         return result
 
+    @at_least_single
     def log(self, x: Tensor, base: Tensor) -> Tensor:
         r""":math:`L \log(L^{-1} x L^{-T}) L^T`."""
         L = torch.linalg.cholesky(base)
@@ -72,6 +76,7 @@ class SPD(RiemannianManifold):
         """(x + x^T) / 2, positive definite where that is."""
         return (x + x.mT) / 2
 
+    @at_least_single
     def random(
         self,
         *size: int,

@@ -9,6 +9,7 @@ from torch import Tensor
 from .._core.checks import check_count
 from .._core.optional import require
 from ._checks import check_dtype, check_near, check_points
+from ._precision import at_least_single
 from .group import LieGroup
 from .special_orthogonal import SO
 
@@ -54,10 +55,12 @@ class SE(LieGroup):
         """``SpecialEuclidean(n)`` of geomstats, points as matrices; its angles count twice."""
         return require("topoml.lie._geomstats").special_euclidean(self.n)
 
+    @at_least_single
     def exp(self, X: Tensor) -> Tensor:
         """The motion of [[W, r], [0, 0]], W antisymmetric."""
         return torch.matrix_exp(X.contiguous())
 
+    @at_least_single
     def log(self, g: Tensor) -> Tensor:
         r"""The shortest W = log R, and r of :math:`t = \int_0^1 e^{s W} ds\, r`."""
         W, t = self.rotations.log(g[..., :-1, :-1]), g[..., :-1, -1:]
@@ -95,6 +98,7 @@ class SE(LieGroup):
         a, b = g[..., :-1, -1:], h[..., :-1, -1:]
         return self._assembled(R, a + t * (b - a), 1)
 
+    @at_least_single
     def project(self, m: Tensor) -> Tensor:
         """The rotation nearest to the upper left block, with the shift of m."""
         return self._assembled(self.rotations.project(m[..., :-1, :-1]), m[..., :-1, -1:], 1)
@@ -105,6 +109,7 @@ class SE(LieGroup):
             self.rotations.project_algebra(m[..., :-1, :-1]), m[..., :-1, -1:], 0
         )
 
+    @at_least_single
     def random(
         self,
         *size: int,

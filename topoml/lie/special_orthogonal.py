@@ -20,6 +20,7 @@ from ..kernels.rotations import (
 )
 from ..kernels.spectral import orthogonal_log, polar
 from ._checks import check_dtype, check_near, check_points
+from ._precision import at_least_single
 from .group import LieGroup
 
 __all__ = ["SO"]
@@ -65,6 +66,7 @@ class SO(LieGroup):
         """``SpecialOrthogonal(n)`` of geomstats, matrices, with its bi-invariant metric."""
         return require("topoml.lie._geomstats").special_orthogonal(self.n)
 
+    @at_least_single
     def exp(self, X: Tensor) -> Tensor:
         """The rotation of an antisymmetric matrix (*batch, n, n)."""
         if self.n == 2:
@@ -73,6 +75,7 @@ class SO(LieGroup):
             return so3_exp(vee3(X))
         return torch.matrix_exp(self.project_algebra(X).contiguous())
 
+    @at_least_single
     def log(self, g: Tensor) -> Tensor:
         """The shortest antisymmetric X with exp(X) = g, angles in [-pi, pi]."""
         if self.n == 2:
@@ -105,6 +108,7 @@ class SO(LieGroup):
         i, j = torch.triu_indices(self.n, self.n, 1, device=X.device)
         return (X[..., i, j] - X[..., j, i]) / 2
 
+    @at_least_single
     def project(self, m: Tensor) -> Tensor:
         """The nearest rotation to m, by singular values; its derivative is right on rotations."""
         return polar(m, special=True)
@@ -113,6 +117,7 @@ class SO(LieGroup):
         """(m - m^T) / 2."""
         return (m - m.mT) / 2
 
+    @at_least_single
     def random_haar(
         self,
         *size: int,

@@ -11,6 +11,7 @@ from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels.spectral import symmetric_log
 from ._checks import check_dtype, check_near, check_points
+from ._precision import at_least_single
 
 __all__ = ["Stiefel"]
 
@@ -46,6 +47,7 @@ class Stiefel:
         """``Stiefel(n, k)`` of geomstats with its canonical metric."""
         return require("topoml.lie._geomstats").stiefel(self.n, self.k)
 
+    @at_least_single
     def exp(self, v: Tensor, base: Tensor) -> Tensor:
         r""":math:`e^{W X^T - X W^T} X` with :math:`W = (1 - X X^T / 2) v`.
 
@@ -60,10 +62,12 @@ class Stiefel:
         inner = base.mT @ v
         return v - base @ (inner + inner.mT) / 2
 
+    @at_least_single
     def project(self, x: Tensor) -> Tensor:
         r"""The nearest frame :math:`X (X^T X)^{-1/2}`; x of full rank."""
         return x @ torch.matrix_exp(symmetric_log(x.mT @ x) / -2)
 
+    @at_least_single
     def random_haar(
         self,
         *size: int,
