@@ -147,7 +147,7 @@ class SU(LieGroup):
         return require("topoml.lie._geomstats").group_space(self, compact=True)
 
     def exp(self, X: Tensor) -> Tensor:
-        """The group element of X in su(n): antihermitian and traceless (n = 2: that part of X)."""
+        """The group element of X in su(n), antihermitian and traceless (not checked)."""
         if self.n == 2:
             return su2_exp(X)
         if self.n == 3:
