@@ -11,6 +11,8 @@ from functools import reduce
 import torch
 from torch import Tensor
 
+from .angles import cosine_and_sinc
+
 __all__ = [
     "act",
     "add_identity",
@@ -168,13 +170,8 @@ def real_trace(x: Tensor) -> Tensor:
 
 def quaternion_exp(v: Tensor) -> Tensor:
     r"""exp(i v . sigma) = cos|v| + i (v . sigma) sin|v| / |v| of planar v (3, *rest)."""
-    square = (v * v).sum(0)
-    small = square < torch.finfo(v.dtype).eps ** 0.5
-    angle = torch.where(small, 1.0, square).sqrt()
-    series = 1 - square / 6 * (1 - square / 20)
-    sine = torch.where(small, series, torch.sin(angle) / angle)
-    cosine = torch.where(small, 1 - square / 2 * (1 - square / 12), torch.cos(angle))
-    return torch.cat([cosine[None], sine * v])
+    cosine, sinc = cosine_and_sinc((v * v).sum(0))
+    return torch.cat([cosine[None], sinc * v])
 
 
 def quaternion_to_matrix(q: Tensor) -> Tensor:
