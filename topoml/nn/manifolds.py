@@ -1,33 +1,14 @@
 """Layers between groups and their algebras, means, and networks of positive matrices."""
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .._core.checks import check_count, check_positive
 from .._core.errors import InputError
-from ..lie.riemannian import RiemannianManifold
+from ..lie import LieGroup, RiemannianManifold
 
 __all__ = ["BiMap", "FrechetMeanPool", "LieExp", "LieLog", "LogEig", "ReEig"]
-
-
-class LieGroup(Protocol):
-    """What these layers ask of a group of ``topoml.lie``."""
-
-    @property
-    def point_shape(self) -> tuple[int, ...]: ...
-
-    def exp(self, X: Tensor) -> Tensor: ...
-
-    def log(self, g: Tensor) -> Tensor: ...
-
-    def inverse(self, g: Tensor) -> Tensor: ...
-
-    def hat(self, v: Tensor) -> Tensor: ...
-
-    def vee(self, X: Tensor) -> Tensor: ...
 
 
 class LieExp(nn.Module):
