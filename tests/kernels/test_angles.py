@@ -122,7 +122,7 @@ def test_second_derivatives_of_su3_near_the_identity(scale):
             torch.autograd.functional.hessian(lambda v, f=f, p=part: f(v).flatten() @ p, v)
             for f in (lambda v: torch.view_as_real(su3_exp(SU(3).hat(v))), series)
         )
-        assert (ours - exact).abs().max() < 1e-12
+        assert (ours - exact).abs().max() < 1e-11  # eps over the c1 where the series of f2 ends
 
 
 def test_compiled_operations_are_the_same():
