@@ -43,26 +43,44 @@ def orthogonal_log(R: Tensor, prefer: Tensor | None = None) -> Tensor:
     """
     X = unitary_log(torch.complex(R, torch.zeros_like(R))).real
     with torch.no_grad():
-        turn, rest = _half_turns(R, torch.zeros_like(R) if prefer is None else prefer)
-        turned = (turn != 0).any(-1, keepdim=True).any(-2, keepdim=True)
-    return torch.where(turned, turn + rest @ X @ rest, X)
+        turn, rest, free = _half_turns(R, prefer)
+        value = turn + rest @ X @ rest
+    change = X - X.detach()  # 0, with the derivative of X
+    return value + torch.where(free, rest @ change @ rest, change)
 
 
-def _half_turns(R: Tensor, prefer: Tensor) -> tuple[Tensor, Tensor]:
-    """The generator of turns by pi (within roundings), and the projector on what is not turned."""
-    n = R.shape[-1]
+def _half_turns(R: Tensor, prefer: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """The logarithm of turns by almost pi, the projector on the rest, and whether one is by pi.
+
+    There the eigenvectors of R do not tell the two senses of a turn apart, and its antisymmetric
+    part does: it is the sine of what is left to pi, in the opposite sense.
+    """
+    n, eps = R.shape[-1], torch.finfo(R.dtype).eps
     cosine, V = torch.linalg.eigh((R + R.mT) / 2)
     rank = torch.arange(n, device=R.device)
-    pairs = (cosine < -1 + 32 * torch.finfo(R.dtype).eps).sum(-1, keepdim=True) // 2
+    pairs = (cosine < -1 + eps**0.5).sum(-1, keepdim=True) // 2
     plane = V * (rank < 2 * pairs)[..., None, :]
     inside = plane @ plane.mT
     eye = torch.eye(n, dtype=R.dtype, device=R.device)
-    W = torch.linalg.eigh(inside @ (2 * eye + prefer) @ inside).eigenvectors  # the last: inside
+    sine = inside @ (R - R.mT) @ inside / 2
+    parts = torch.zeros_like(R)
+    if prefer is not None:
+        parts = prefer
+        sine = parts @ sine @ (eye - parts) + (eye - parts) @ sine @ parts
+    sine = (sine - sine.mT) / 2
+    W = torch.linalg.eigh(inside @ (2 * eye + parts) @ inside).eigenvectors  # the last: inside
     other = torch.take_along_dim(W, (rank - pairs).clamp(min=0)[..., None, :], -1)
-    sine = (W * ((R - R.mT) @ other)).sum(-2) / 2
-    angle = torch.where(sine < 0, -torch.pi - sine, torch.pi - sine)
-    half = (W * (angle * (rank >= n - pairs))[..., None, :]) @ other.mT
-    return half - half.mT, eye - inside
+    half = (W * (rank >= n - pairs)[..., None, :]) @ other.mT
+    size = sine.abs().amax((-2, -1), keepdim=True).clamp(min=torch.finfo(R.dtype).tiny)
+    sense = inside @ (sine / size) @ inside  # again, or what was rounded off the planes is large
+    sense = (sense - sense.mT) / 2 + eps**0.75 * (half - half.mT)  # any where the sine is 0
+    sense = polar(sense + eye - inside, special=False) - (eye - inside)
+    sense = (sense - sense.mT) / 2
+    for _ in range(3):  # to a square of -1 on the planes, from the roundings of small sines
+        sense = sense @ (3 * eye + sense @ sense) / 2
+    turn = torch.pi * sense - sine + sine @ sine @ sine / 6  # less the arc sine, to order 3
+    free = cosine[..., :1, None] < -1 + 32 * eps
+    return (turn - turn.mT) / 2, eye - inside, free
 
 
 def symmetric_log(S: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from .angles import Tensors, bind_once, cosine_and_sinc, cosine_sinc
 __all__ = ["su3_exp"]
 
 SMALL = 1e-2  # c1 below which the series serves: ten powers of Q leave less than 1e-16
-TINY = 1e-3  # c1 below which that of f2 serves, if only values count: six powers
 
 
 def su3_exp(X: Tensor) -> Tensor:
@@ -46,10 +45,12 @@ class _Coefficients(torch.autograd.Function):
     @staticmethod
     def forward(c0: Tensor, c1: Tensor) -> Tensors:
         f0, f1, f2 = _quotients(c0, c1.clamp(min=torch.finfo(c1.dtype).eps ** 2), cosine_sinc)
-        even = ((c1 * (1 / 40320) - 1 / 720) * c1 + 1 / 24) * c1 - 1 / 2
-        even = torch.add(even, c0 * c0, alpha=1 / 40320)
-        odd = (1 / 120 - c1 * (1 / 2520)) * c0
-        return f0, f1, torch.where(c1 < TINY, torch.complex(even, odd).neg(), f2)
+        square = c0 * c0
+        even = (((c1 * (-1 / 3628800) + 1 / 40320) * c1 - 1 / 720) * c1 + 1 / 24) * c1 - 1 / 2
+        even = torch.add(even, square, alpha=1 / 40320)
+        even = torch.sub(even, square * c1, alpha=1 / 1209600)
+        odd = ((c1 * (1 / 120960) - 1 / 2520) * c1 + 1 / 120) * c0
+        return f0, f1, torch.where(c1 < SMALL, torch.complex(even, odd).neg(), f2)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensors) -> None:  # noqa: ANN401
