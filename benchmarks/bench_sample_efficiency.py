@@ -2,28 +2,43 @@
 
     python benchmarks/bench_sample_efficiency.py [--tasks xy-energy ...] [--seeds 3] [--plot]
 
-Spins on 16 x 16 sites, periodic, at several temperatures; test configurations are of chains of
-their own. `pytest benchmarks` runs tiny versions.
+Spins on 16 x 16 sites, periodic. `pytest benchmarks` runs tiny versions; `--tasks --plot` draws the
+kept table anew.
 
-  heisenberg-energy  energy a site of unit vectors of three components
-  xy-energy          energy a site of XY spins
-  xy-vortices        vortices and antivortices a plaquette of XY spins
+  heisenberg-energy  energy a site of unit vectors of three components, T = 0.4 ... 1.6
+  xy-energy          energy a site of XY spins at the same temperatures
+  xy-vortices        vortices and antivortices a plaquette of these
   xy-phase           below or above T_BKT: T = 0.70, 0.75, 0.80 against 1.00, 1.05, 1.10
 
-  equivariant  two convolutions of spins that commute with O(n) and p4m, with gates, scalar products
-               after each, one hidden layer at each site, a mean
-  plain        circular convolutions of the components, a mean; every batch is turned (and mirrored)
-               at random by O(n) and p4m
-  energies     ridge (or logistic) regression on the mean products of neighbours at distance 1 and
-               2 ** 0.5; for energies this is the label itself
+  equivariant  two convolutions of spins that commute with O(n) and p4m, a gate between them; scalar
+               products after each, a hidden layer at each site, the mean over the sites
+  O(n) alone   one convolution that commutes with O(n), its kernel free; the rest alike
+  harmonic     XY: one convolution of the charges 1 and 2 that commutes with O(2), products; alike
+  plain        two circular convolutions of the components; the rest alike
+  energies     ridge or logistic regression on the mean products of spins at distance 1 and 2 ** 0.5
 
-Errors of regressions are root mean squares over the standard deviation of the label, those of the
-phase per cent; mean and standard error over seeds of training set and weights. Learning rates are
-chosen by an eighth of the largest training set that is held out, the same number of steps for all.
+The networks are trained alike: Adam on batches of 8, 800 steps for any number of configurations,
+which sets the level at which the curves end: four times as many steps (xy-energy, 512
+configurations, one seed) take "equivariant" to 0.009 and "plain" to 0.029. What is not equivariant
+by itself sees configurations turned and mirrored at random, spins and lattice, each by elements of
+its own. For the energy, the first of the mean products is the answer itself, and a combination of
+the scalar products in "equivariant" and "O(n) alone". The odds of one temperature against another
+depend on the energy alone, so that no method can beat "energies" on the phase, given enough
+configurations.
+
+Errors are root mean squares over the standard deviation of the label, for the phase per cent of
+wrong answers: mean and standard error over seeds, each with weights and a training set of its own.
+The 512 test configurations are the same for all, and their own scatter (of 2 % wrong answers, 0.6)
+is not in the error. Training, validation and test sets are of separate chains. The learning rate is
+that of the least loss on 128 validation configurations, chosen anew for each model and number with
+the first seed.
 """
 
 import argparse
+import json
+import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,19 +46,35 @@ import pytest
 import torch
 from scipy.special import spherical_in
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from timing import RESULTS, keep, machine
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, normalize
 
 from topoml.lattice import XY, simulate
 from topoml.lattice.observables import vortex_density
 from topoml.lie import SO
-from topoml.nn import SpinConv, SpinGate, SpinInvariants, assert_equivariant
-from topoml.nn.point_groups import P4M, lattice_symmetries
+from topoml.nn import (
+    P4M,
+    Action,
+    HarmonicConv,
+    HarmonicProduct,
+    SpinConv,
+    SpinGate,
+    SpinInvariants,
+    angle_harmonics,
+    assert_equivariant,
+    invariant,
+    lattice_symmetries,
+    translations,
+)
 
 N_TRAIN = (8, 32, 128, 512)
-RATES = (1e-3, 3e-3, 1e-2)
+RATES = (3e-3, 1e-2, 3e-2)
+TEMPERATURES = tuple(np.linspace(0.4, 1.6, 8))
 WINDOWS = (0.70, 0.75, 0.80, 1.00, 1.05, 1.10)
-WARM = tuple(np.linspace(0.4, 1.6, 8))
+TASKS = ("heisenberg-energy", "xy-energy", "xy-vortices", "xy-phase")
 
 
 class Sample(NamedTuple):
@@ -52,81 +83,114 @@ class Sample(NamedTuple):
     spins: torch.Tensor
     label: torch.Tensor
 
-
-class Task(NamedTuple):
-    train: Sample
-    test: Sample
-    is_phase: bool = False
+    def first(self, n):
+        return Sample(self.spins[:n], self.label[:n])
 
 
-def heisenberg(L, temperatures, n, seed, n_sweeps=150):
-    """Unit vectors (n a temperature, 1, L, L, 3) after sweeps of heat bath from random ones."""
+def heisenberg(temperatures, n, seed, L=16, n_sweeps=50):
+    """Unit vectors (n a temperature, 1, L, L, 3), each of a chain of its own, random at the start.
+
+    A sweep is one of heat bath and two of over-relaxation, on one sublattice and then the other; L
+    is even.
+    """
     generator = torch.Generator().manual_seed(seed)
+    like = {"generator": generator, "dtype": torch.float64}
     beta = 1 / torch.tensor(temperatures, dtype=torch.float64).repeat_interleave(n)
-    size = (len(beta), L, L, 3)
-    s = nn.functional.normalize(torch.randn(size, generator=generator, dtype=torch.float64), dim=-1)
+    s = normalize(torch.randn(len(beta), L, L, 3, **like), dim=-1)
     x, y = torch.meshgrid(torch.arange(L), torch.arange(L), indexing="ij")
-    for sweep in range(2 * n_sweeps):
-        site = (x + y) % 2 == sweep % 2
+    for update in range(6 * n_sweeps):
+        site = (x + y) % 2 == update % 2
         field = sum(s.roll(step, axis) for step in (1, -1) for axis in (1, 2))[:, site]
-        strength = field.norm(dim=-1, keepdim=True)
-        k = beta[:, None, None] * strength
-        u = torch.rand(k.shape, generator=generator, dtype=torch.float64)
-        along = 1 + (u + (1 - u) * (-2 * k).exp()).log() / k  # density exp(k cos) of the cosine
-        axis = field / strength
-        side = torch.randn(field.shape, generator=generator, dtype=torch.float64)
-        side = nn.functional.normalize(side - (side * axis).sum(-1, keepdim=True) * axis, dim=-1)
+        axis = normalize(field, dim=-1)
+        if update % 6 > 1:
+            s[:, site] = 2 * (s[:, site] * axis).sum(-1, keepdim=True) * axis - s[:, site]
+            continue
+        k = beta[:, None, None] * field.norm(dim=-1, keepdim=True)
+        u = torch.rand(k.shape, **like)
+        along = 1 + (u + (1 - u) * (-2 * k).exp()).log() / k  # a cosine of density exp(k cos)
+        side = torch.randn(field.shape, **like)
+        side = normalize(side - (side * axis).sum(-1, keepdim=True) * axis, dim=-1)
         s[:, site] = along * axis + (1 - along * along).clamp(min=0).sqrt() * side
     return s[:, None]
 
 
+def xy_angles(temperatures, n, seed, L):
+    """Angles (n a temperature, L, L), of 16 chains each."""
+    ensemble = simulate(
+        XY(), sizes=[L], temperatures=temperatures, samples=-(-n // 16) * 16, n_chains=16,
+        seed=seed, n_jobs=1,
+    )  # fmt: skip
+    found = [ensemble.configurations(size=L, temperature=t) for t in temperatures]
+    return torch.from_numpy(np.stack(found)).flatten(0, 2).double()
+
+
 def bonds(spins):
-    """Mean products of neighbours at distance 1 and at 2 ** 0.5, (N, 2)."""
+    """Mean products of spins at distance 1 and at 2 ** 0.5, (N, 2)."""
     s = spins[:, 0]
     near = [(s * s.roll(1, axis)).sum(-1).mean((1, 2)) for axis in (1, 2)]
     far = [(s * s.roll((1, step), (1, 2))).sum(-1).mean((1, 2)) for step in (1, -1)]
     return torch.stack([sum(near) / 2, sum(far) / 2], 1)
 
 
-def xy_angles(temperatures, n, seed, L):
-    ensemble = simulate(
-        XY(), sizes=[L], temperatures=temperatures, samples=n, n_chains=min(n, 16), seed=seed
-    )
-    found = [ensemble.configurations(size=L, temperature=t) for t in temperatures]
-    return torch.from_numpy(np.stack(found)).flatten(0, 2).double()
+def sample(task, n, seed, L=16):
+    """In random order; of the phases, below and above in turn."""
+    temperatures = WINDOWS if task == "xy-phase" else TEMPERATURES
+    each = -(-n // len(temperatures))
+    if task == "heisenberg-energy":
+        spins = heisenberg(temperatures, each, seed, L)
+    else:
+        theta = xy_angles(temperatures, each, seed, L)
+        spins = torch.stack([theta.cos(), theta.sin()], -1)[:, None]
+    if task == "xy-phase":
+        label = (torch.arange(len(spins)) >= len(spins) // 2).double()
+    elif task == "xy-vortices":
+        label = vortex_density(theta)
+    else:
+        label = -2 * bonds(spins)[:, 0]
+    generator = torch.Generator().manual_seed(seed)
+    if task == "xy-phase":
+        half = len(label) // 2
+        order = torch.stack([torch.randperm(half, generator=generator) + i for i in (0, half)], 1)
+    else:
+        order = torch.randperm(len(label), generator=generator)
+    order = order.flatten()[:n]
+    return Sample(spins[order].float(), label[order].float())
 
 
-def vectors(theta):
-    return torch.stack([theta.cos(), theta.sin()], -1)[:, None]
+class Products(nn.Module):
+    """Scalar products after each of some convolutions, (N, 1, L, L, n) -> (N, C, L, L)."""
+
+    def __init__(self, *channels, group=None):
+        super().__init__()
+        self.convolutions = nn.ModuleList(
+            SpinConv(i, o, group=group) for i, o in pairwise((1, *channels))
+        )
+        self.gates = nn.ModuleList(SpinGate(c) for c in channels[:-1])
+        self.products = SpinInvariants()
+
+    def forward(self, spins):
+        seen = [self.convolutions[0](spins)]
+        for gate, convolution in zip(self.gates, self.convolutions[1:], strict=True):
+            seen.append(convolution(gate(seen[-1])))
+        return torch.cat([self.products(x) for x in seen], 1)
 
 
-def task(name, n_train=512, n_test=512, L=16):
-    """Configurations, shuffled; those of the test from other chains."""
+class Harmonics(nn.Module):
+    """Neutral products of charges 1 and 2 after a convolution, (N, 1, L, L, 2) -> (N, C, L, L)."""
 
-    def sample(n, seed):
-        if name == "heisenberg-energy":
-            spins = heisenberg(L, WARM, -(-n // len(WARM)), seed)
-            label = -2 * bonds(spins)[:, 0]
-        elif name == "xy-phase":
-            spins = vectors(
-                xy_angles((0.70, 0.75, 0.80, 1.00, 1.05, 1.10), -(-n // 96) * 16, seed, L)
-            )
-            label = (torch.arange(len(spins)) >= len(spins) // 2).double()
-        else:
-            theta = xy_angles(WARM, -(-n // 128) * 16, seed, L)
-            spins = vectors(theta)
-            label = -2 * bonds(spins)[:, 0] if name == "xy-energy" else vortex_density(theta)
-        order = torch.randperm(len(label), generator=torch.Generator().manual_seed(seed))[:n]
-        return Sample(spins[order].float(), label[order].float())
+    def __init__(self, channels, n_products):
+        super().__init__()
+        charges = (1, 2) * channels
+        self.product = HarmonicProduct(charges)
+        self.first = HarmonicConv((1, 2), charges, reflections=True)
+        self.last = HarmonicConv(
+            self.product.out_charges, (0,) * n_products, 1, reflections=True
+        )  # fmt: skip
 
-    return Task(sample(n_train, 1), sample(n_test, 2), name == "xy-phase")
-
-
-class Squeezed(nn.Module):
-    """(N, 1, L, L) -> (N,): the mean over sites."""
-
-    def forward(self, x):
-        return x.mean((1, 2, 3))
+    def forward(self, spins):
+        theta = torch.atan2(spins[:, 0, ..., 1], spins[:, 0, ..., 0])
+        z = self.last(self.product(self.first(angle_harmonics(theta, (1, 2)))))
+        return torch.cat([z.real, z.imag.square()], 1)  # z.imag is odd under reflections
 
 
 class Components(nn.Module):
@@ -136,82 +200,90 @@ class Components(nn.Module):
         return spins[:, 0].movedim(-1, 1)
 
 
-class Invariants(nn.Module):
-    """Scalar products of spins after each of two convolutions, (N, 1, L, L, n) -> (N, C, L, L)."""
+class SiteMean(nn.Module):
+    """(N, 1, L, L) -> (N,)."""
 
-    def __init__(self, channels):
-        super().__init__()
-        self.first, self.gate = SpinConv(1, channels, group=P4M), SpinGate(channels)
-        self.second, self.last = SpinConv(channels, channels, group=P4M), SpinGate(channels)
-        self.products = SpinInvariants()
-
-    def forward(self, spins):
-        near = self.first(spins)
-        far = self.last(self.second(self.gate(near)))
-        return torch.cat([self.products(near), self.products(far)], 1)
+    def forward(self, x):
+        return x.mean((1, 2, 3))
 
 
-def equivariant(n_components, channels=8):
-    del n_components  # any
-    n = channels * (channels + 1)
+def with_head(body, channels, hidden=16):
     return nn.Sequential(
-        Invariants(channels),
-        nn.BatchNorm2d(n, momentum=None),
-        nn.Conv2d(n, 32, 1),
+        body,
+        nn.BatchNorm2d(channels, momentum=None),
+        nn.Conv2d(channels, hidden, 1),
         nn.GELU(),
-        nn.Conv2d(32, 1, 1),
-        Squeezed(),
+        nn.Conv2d(hidden, 1, 1),
+        SiteMean(),
     )
 
 
-def plain(n_components, width=24):
+def plain(n, width=16):
     periodic = {"padding": 1, "padding_mode": "circular"}
-    return nn.Sequential(
+    body = nn.Sequential(
         Components(),
-        nn.Conv2d(n_components, width, 3, **periodic),
+        nn.Conv2d(n, width, 3, **periodic),
         nn.GELU(),
         nn.Conv2d(width, width, 3, **periodic),
         nn.GELU(),
-        nn.BatchNorm2d(width, momentum=None),
-        nn.Conv2d(width, 32, 1),
-        nn.GELU(),
-        nn.Conv2d(32, 1, 1),
-        Squeezed(),
     )
+    return with_head(body, width)
 
 
-MODELS: dict[str, Callable] = {"equivariant": equivariant, "plain": plain}
-SQUARE = lattice_symmetries(P4M)
+MODELS: dict[str, Callable[[int], nn.Module]] = {  # of the number of components
+    "equivariant": lambda n: with_head(Products(4, 4, group=P4M), 20),
+    "O(n) alone": lambda n: with_head(Products(6), 21),
+    "harmonic": lambda n: with_head(Harmonics(3, 8), 16),
+    "plain": plain,
+}
+SQUARE, SHIFTS = lattice_symmetries(P4M), translations(2)
+
+
+def orthogonal(n):
+    """One element of O(n), half of them with a reflection, for all spins of a field."""
+
+    def draw(x, generator):
+        return turns(1, n, generator, x.dtype)[0]
+
+    return Action(draw, lambda g, x: x @ g.mT, invariant)
+
+
+def turns(size, n, generator, dtype):
+    g = SO(n).random_haar(size, generator=generator, dtype=dtype)
+    g[:, 0] *= 1 - 2 * torch.randint(2, (size, 1), generator=generator)
+    return g
 
 
 def augmented(spins, generator):
-    """Turned and mirrored by one element of O(n), and of p4m with a shift, a batch."""
-    n = spins.shape[-1]
-    turn = SO(n).random_haar(generator=generator, dtype=spins.dtype)
-    turn[0] *= 1 - 2 * torch.randint(2, (), generator=generator)
-    moved = spins.movedim(-1, 1).flatten(0, 1)
-    moved = SQUARE.act_in(SQUARE.draw(moved, generator), moved)
-    return moved.unflatten(0, (len(spins), n)).movedim(1, -1) @ turn.mT
+    """Each configuration by its own elements of O(n) and p4m, the batch by one translation."""
+    batch, _, L, _, n = spins.shape
+    sites = torch.arange(float(L * L)).view(1, 1, L, L)
+    moved = torch.cat([SQUARE.act_in(g, sites).flatten(1).long() for g in range(P4M.order)])
+    source = moved[torch.randint(len(moved), (batch,), generator=generator)]
+    spins = spins @ turns(batch, n, generator, spins.dtype).mT.view(batch, 1, 1, n, n)
+    spins = spins.flatten(2, 3).take_along_dim(source.view(batch, 1, -1, 1), 2).view(spins.shape)
+    return SHIFTS.act_in(SHIFTS.draw(spins, generator), spins)
 
 
-def train(name, sample, is_phase, rate, steps, seed):
-    """Adam on batches of 32, the rate falling to 0 by a cosine."""
+def train(name, part, is_phase, rate, steps, seed):
+    """A function from spins to labels (of the phase, to log odds)."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    model = MODELS[name](sample.spins.shape[-1])
-    mean, scale = (0.0, 1.0) if is_phase else (sample.label.mean(), sample.label.std())
-    loss_of = nn.functional.binary_cross_entropy_with_logits if is_phase else nn.functional.mse_loss
-    with torch.no_grad():  # the normalisation is that of the start, and stays: batches are few
-        model(sample.spins)
+    model = MODELS[name](part.spins.shape[-1])
+    mean, scale = (0.0, 1.0) if is_phase else (part.label.mean(), part.label.std())
+    with torch.no_grad():  # the normalisation is that of the start, and stays
+        model(part.spins)
     model.eval()
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        rows = torch.randperm(len(sample.label), generator=generator)[:32]
-        spins = sample.spins[rows]
-        if name == "plain":
+        rows = torch.randperm(len(part.label), generator=generator)[:8]
+        spins = part.spins[rows]
+        if name != "equivariant":
             spins = augmented(spins, generator)
-        loss = loss_of(model(spins), (sample.label[rows] - mean) / scale)
+        target = (part.label[rows] - mean) / scale
+        loss_of = binary_cross_entropy_with_logits if is_phase else mse_loss
+        loss = loss_of(model(spins), target)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -219,101 +291,120 @@ def train(name, sample, is_phase, rate, steps, seed):
 
     def predict(spins):
         with torch.no_grad():
-            return mean + scale * torch.cat([model(part) for part in spins.split(128)])
+            return mean + scale * torch.cat([model(few) for few in spins.split(64)])
 
     return predict
 
 
-def energies(sample, is_phase):
-    """The regression on energies that a sceptic asks for."""
-    features, label = bonds(sample.spins).numpy(), sample.label.numpy()
+def energies(part, is_phase):
+    """The regression on energies that a sceptic asks for, its penalty by cross-validation."""
+    x, y = bonds(part.spins).numpy(), part.label.numpy()
     if is_phase:
-        folds = min(4, int(min(label.sum(), (1 - label).sum())))
-        fit = LogisticRegressionCV(cv=max(2, folds), solver="liblinear").fit(features, label)
+        folds = max(2, min(4, int(min(y.sum(), (1 - y).sum()))))
+        fit = make_pipeline(
+            StandardScaler(), LogisticRegressionCV(cv=folds, solver="liblinear")
+        ).fit(x, y)
         return lambda spins: torch.from_numpy(fit.decision_function(bonds(spins).numpy()))
-    powers = np.concatenate([features, features**2], 1)
-    fit = RidgeCV(np.logspace(-9, 1, 11)).fit(powers, label)
-
-    def predict(spins):
-        x = bonds(spins).numpy()
-        return torch.from_numpy(fit.predict(np.concatenate([x, x**2], 1)))
-
-    return predict
+    squares = PolynomialFeatures(2, include_bias=False)
+    fit = make_pipeline(squares, StandardScaler(), RidgeCV(np.logspace(-6, 2, 17))).fit(x, y)
+    return lambda spins: torch.from_numpy(fit.predict(bonds(spins).numpy()))
 
 
-def error(predict, sample, is_phase):
-    found = predict(sample.spins)
+def error(predict, part, is_phase):
+    found = predict(part.spins)
     if is_phase:
-        return 100 * float(((found > 0) != (sample.label > 0.5)).double().mean())
-    return float((found - sample.label).square().mean().sqrt() / sample.label.std())
+        return 100 * float(((found > 0) != (part.label > 0.5)).double().mean())
+    return float((found - part.label).square().mean().sqrt() / part.label.std())
 
 
-def chosen_rate(name, t, steps):
-    """Of the least error on an eighth of the training set."""
-    n = len(t.train.label) // 8
-    held = Sample(*(x[:n] for x in t.train))
-    rest = Sample(*(x[n:] for x in t.train))
-    errors = [
-        error(train(name, rest, t.is_phase, rate, steps, seed=0), held, t.is_phase)
-        for rate in RATES
-    ]
-    return RATES[int(np.argmin(errors))]
+def loss(predict, part, is_phase):
+    loss_of = binary_cross_entropy_with_logits if is_phase else mse_loss
+    return float(loss_of(predict(part.spins), part.label))
 
 
-def curves(name, n_seeds, steps, numbers=N_TRAIN):
-    """Rows of the table."""
-    t = task(name, n_train=max(numbers))
-    rows = []
+def row(task, model, pools, validation, test, steps):
+    """Of the table; a training set begins one of the pools."""
+    is_phase = task == "xy-phase"
+    start, rates, found = time.perf_counter(), [], {}
+    for n in N_TRAIN:
+        parts = [pool.first(n) for pool in pools]
+        if model == "energies":
+            fits = [energies(part, is_phase) for part in parts]
+        else:
+            tried = [train(model, parts[0], is_phase, rate, steps, 0) for rate in RATES]
+            best = int(np.argmin([loss(fit, validation, is_phase) for fit in tried]))
+            rates.append(RATES[best])
+            rest = [
+                train(model, part, is_phase, RATES[best], steps, seed)
+                for seed, part in enumerate(parts[1:], 1)
+            ]
+            fits = [tried[best], *rest]
+        errors = [error(fit, test, is_phase) for fit in fits]
+        spread = np.std(errors, ddof=1) / len(errors) ** 0.5
+        found[f"N = {n}"] = f"{np.mean(errors):.3g} ± {spread:.1g}"
+    n = test.spins.shape[-1]
+    size = (3 if is_phase else 6) if model == "energies" else parameters(MODELS[model](n))
+    return {
+        "task": task,
+        "model": model,
+        "parameters": size,
+        **found,
+        "rates": ", ".join(f"{rate:g}" for rate in rates),
+        "seconds": f"{time.perf_counter() - start:.0f}",
+    }
 
-    def add(model, parameters, rate, fit):
-        row = {"task": name, "model": model, "parameters": parameters, "rate": rate}
-        for n in numbers:
-            errors = []
-            for seed in range(n_seeds):
-                order = torch.randperm(
-                    len(t.train.label), generator=torch.Generator().manual_seed(100 + seed)
-                )
-                part = Sample(*(x[order[:n]] for x in t.train))
-                errors.append(error(fit(part, seed), t.test, t.is_phase))
-            spread = np.std(errors, ddof=1) / len(errors) ** 0.5 if n_seeds > 1 else float("nan")
-            row[f"N = {n}"] = f"{np.mean(errors):.3g} ± {spread:.1g}"
-        rows.append(row)
 
-    for model in MODELS:
-        rate = chosen_rate(model, t, steps)
-        parameters = sum(p.numel() for p in MODELS[model](t.train.spins.shape[-1]).parameters())
-        add(
-            model,
-            parameters,
-            rate,
-            lambda part, seed, m=model, r=rate: train(m, part, t.is_phase, r, steps, seed),
-        )
-    if not name.endswith("energy"):
-        add("energies", 4, "", lambda part, _: energies(part, t.is_phase))
-    return rows
+def parameters(model):
+    return sum(p.numel() for p in model.parameters())
 
 
-TASKS = ("heisenberg-energy", "xy-energy", "xy-vortices", "xy-phase")
+def models_of(task):
+    """A harmonic network takes angles; for energies the regression is the answer."""
+    left_out = {"heisenberg-energy": ("harmonic", "energies"), "xy-energy": ("energies",)}
+    return [m for m in (*MODELS, "energies") if m not in left_out.get(task, ())]
+
+
+def kept():
+    """The rows of the kept table by task and model."""
+    path = RESULTS / "sample_efficiency.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return {(row["task"], row["model"]): row for row in rows}
 
 
 def picture(rows):
     """The curves of the table, one panel a task."""
-    import matplotlib.pyplot as plt
+    import matplotlib
 
-    names = list(dict.fromkeys(row["task"] for row in rows))
-    figure, axes = plt.subplots(1, len(names), figsize=(3.4 * len(names), 3.2), squeeze=False)
-    for name, axis in zip(names, axes[0], strict=True):
-        for row in (row for row in rows if row["task"] == name):
-            points = {k: v for k, v in row.items() if k.startswith("N = ")}
-            n = [int(k.removeprefix("N = ")) for k in points]
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    models = [*MODELS, "energies"]
+    figure, axes = plt.subplots(1, len(TASKS), figsize=(13, 3.8), layout="constrained")
+    for task, axis in zip(TASKS, axes, strict=True):
+        for of_model in (row for row in rows if row["task"] == task):
+            i = models.index(of_model["model"])
+            points = {k[4:]: v for k, v in of_model.items() if k.startswith("N = ")}
             mean, spread = np.array([v.split(" ± ") for v in points.values()], float).T
-            axis.errorbar(n, mean, spread, marker="o", markersize=4, capsize=2, label=row["model"])
-        axis.set(xscale="log", yscale="log", title=name, xlabel="training configurations")
-        axis.set_xticks(n, n)
+            n = np.array(list(points), float) * 1.04 ** (i - 2)  # side by side
+            axis.errorbar(
+                n, mean, spread, color=f"C{i}", marker="os^Dv"[i], markersize=5, capsize=2,
+                linewidth=1.2, label=of_model["model"],
+            )  # fmt: skip
+        axis.set(xscale="log", yscale="log", title=task, xlabel="training configurations")
+        axis.set_xticks(N_TRAIN, N_TRAIN)
         axis.minorticks_off()
-    axes[0, 0].set_ylabel("test error (phase: per cent)")
-    axes[0, -1].legend(frameon=False)
-    figure.tight_layout()
+        phase = task == "xy-phase"
+        axis.set_ylabel("wrong (%)" if phase else "rms error / std of label")
+        low, high = axis.get_ylim()
+        ticks = [m * 10.0**e for e in range(-3, 3) for m in (1, 1.5, 2, 3, 5, 7)]
+        ticks = [t for t in ticks if low <= t <= high]
+        axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    lines = {}
+    for axis in axes:
+        handles, names = axis.get_legend_handles_labels()
+        lines.update(zip(names, handles, strict=True))
+    lines = {name: lines[name] for name in models if name in lines}
+    figure.legend(lines.values(), lines, loc="outside lower center", ncols=5, frameon=False)
     figure.savefig(RESULTS / "sample_efficiency.png", dpi=150)
 
 
@@ -327,60 +418,89 @@ def test_heat_bath(temperature):
 
     k = 2 / temperature
     exact = (log_z(k + 1e-5) - log_z(k - 1e-5)) / 2e-5 / 4  # mean product of neighbours
-    spins = heisenberg(2, (temperature,), 20000, seed=0, n_sweeps=60)
-    product = bonds(spins)[:, 0]
-    pull = (product.mean() - exact) / (product.std() / len(product) ** 0.5)
-    assert abs(pull) < 4
-    wrong = bonds(heisenberg(2, (1.1 * temperature,), 20000, seed=0, n_sweeps=60))[:, 0]
-    assert abs(wrong.mean() - exact) / (wrong.std() / len(wrong) ** 0.5) > 8
+
+    def pull(at):
+        product = bonds(heisenberg((at,), 10000, seed=0, L=2, n_sweeps=15))[:, 0]
+        return float(abs(product.mean() - exact) / (product.std() / len(product) ** 0.5))
+
+    assert pull(temperature) < 4
+    assert pull(1.1 * temperature) > 8
 
 
-def test_invariance():
-    """Of the equivariant network; the plain one is the control."""
-    spins = heisenberg(6, (1.0,), 4, seed=1, n_sweeps=5)
-    for name, low, high in (("equivariant", 0, 1e-12), ("plain", 1e-3, 10)):
-        model = MODELS[name](3).double().eval()
-        generator = torch.Generator().manual_seed(0)
-        defect = assert_equivariant(
-            model, SO(3), spins, generator, act_out=lambda g, y: y, tolerance=10
-        )
-        other = (model(augmented(spins, generator)) - model(spins)).abs().max()
-        assert low <= defect <= high
-        assert other <= high
+KNOWN = {  # actions that leave the output as it is, by model
+    "equivariant": ("O(n)", "p4m", "translations"),
+    "O(n) alone": ("O(n)", "translations"),
+    "harmonic": ("O(n)", "translations"),
+    "plain": ("translations",),
+}
 
 
-@pytest.mark.parametrize("name", ["heisenberg-energy", "xy-energy"])
-def test_energies_are_learnt(name):
-    """Tiny: 32 configurations of 8 x 8."""
-    t = task(name, n_train=32, n_test=64, L=8)
-    found = {
-        model: error(train(model, t.train, False, 1e-2, 100, seed=0), t.test, False)
-        for model in MODELS
+@pytest.mark.parametrize(
+    ("name", "n"), [(name, n) for name in MODELS for n in (2, 3) if (name, n) != ("harmonic", 3)]
+)
+def test_invariance(name, n):
+    """Of each network under what it knows, and, the control, under nothing else; sides 6 and 5."""
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    model = MODELS[name](n).double().eval()
+    square = Action(
+        SQUARE.draw, lambda g, x: torch.stack([SQUARE.act_in(g, y) for y in x.unbind(-1)], -1),
+        invariant,
+    )  # fmt: skip
+    actions = {
+        "O(n)": orthogonal(n),
+        "p4m": square,
+        "translations": Action(SHIFTS.draw, SHIFTS.act_in, invariant),
     }
-    assert found["equivariant"] < 0.15
-    assert found["plain"] < 1.5
+    for side in (6, 5):
+        shape = (4, 1, side, side, n)
+        x = normalize(torch.randn(shape, generator=generator, dtype=torch.float64), dim=-1)
+        for action in actions:
+            defect = assert_equivariant(model, actions[action], x, generator, tolerance=10)
+            assert (defect < 1e-12) == (action in KNOWN[name]), (action, defect)
+        if name == "equivariant":
+            assert (model(augmented(x, generator)) - model(x)).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("task", ["heisenberg-energy", "xy-energy"])
+def test_energies_are_learnt(task):
+    """Tiny: 32 configurations of 8 x 8; a constant has error 1.
+
+    The largest of six seeds are 0.16 ("equivariant"), 0.13, 0.21 and 0.44 ("plain").
+    """
+    part, test = sample(task, 32, 1, L=8), sample(task, 64, 2, L=8)
+    for name in (m for m in models_of(task) if m in MODELS):
+        found = error(train(name, part, False, 1e-2, 150, seed=0), test, False)
+        assert found < (0.8 if name == "plain" else 0.35), name
 
 
 def test_phases_are_learnt():
-    t = task("xy-phase", n_train=96, n_test=96, L=8)
-    assert error(train("equivariant", t.train, True, 1e-2, 60, seed=0), t.test, True) < 30
-    assert error(energies(t.train, True), t.test, True) < 15
+    """Tiny; chance is 50 %, the largest of six seeds 17 %."""
+    part, test = sample("xy-phase", 96, 1, L=8), sample("xy-phase", 96, 2, L=8)
+    assert error(train("equivariant", part, True, 1e-2, 100, 0), test, True) < 30
+    assert error(energies(part, True), test, True) < 25
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--tasks", nargs="*", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--plot", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    rows = []
-    for name in arguments.tasks:
-        rows += curves(name, arguments.seeds, arguments.steps)
-        keep("sample_efficiency", rows, machine("scikit-learn"))
+    order = [(task, model) for task in TASKS for model in models_of(task)]
+    for task in arguments.tasks:
+        pools = [sample(task, max(N_TRAIN), 10 + seed) for seed in range(arguments.seeds)]
+        validation, test = sample(task, 128, 1), sample(task, 512, 2)
+        for model in models_of(task):
+            new = row(task, model, pools, validation, test, arguments.steps)
+            rows = kept() | {(task, model): new}
+            keep(
+                "sample_efficiency", [rows[k] for k in order if k in rows], machine("scikit-learn")
+            )
     if arguments.plot:
-        picture(rows)
+        picture(list(kept().values()))
 
 
 if __name__ == "__main__":
