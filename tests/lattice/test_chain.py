@@ -29,7 +29,7 @@ def test_step_leaves_the_state(model):
     before = state.spins.copy()
     after, info = step(state, np.random.default_rng(0))
     np.testing.assert_array_equal(state.spins, before)
-    assert after.clusters == state.clusters
+    assert after.rounds == state.rounds
     assert info.configuration.dtype == model.dtype
     assert 1 <= info.flipped <= 16
 
@@ -40,14 +40,14 @@ def test_step_leaves_the_state(model):
 def test_a_step_flips_about_every_spin_once(model, temperature, shape):
     rng, n_sites = np.random.default_rng(2), shape[0] * shape[1]
     states = list(thermalisation(start(model, shape, temperature), rng, 100))
-    clusters = states[-1].clusters
-    assert {state.clusters for state in states[-100:]} == {clusters}  # frozen
-    assert 1 <= clusters <= n_sites
+    rounds = states[-1].rounds
+    assert {state.rounds for state in states[-100:]} == {rounds}  # frozen
+    assert 1 <= rounds <= n_sites
     flipped = 0
     for _ in range(200):
         state, info = step(states[-1], rng)
         flipped += info.flipped
-        assert state.clusters == clusters
+        assert state.rounds == rounds
     assert 0.5 < flipped / 200 / n_sites < 2.0
 
 

@@ -3,6 +3,7 @@
 from .arrays import from_arrays
 from .chain import Info, State, start, step
 from .ensemble import Ensemble
+from .geometry import Honeycomb, Hypercubic, Triangular
 from .ising import Ising
 from .model import Known, Model
 from .npz import load_npz
@@ -22,11 +23,14 @@ from .xy import XY
 __all__ = [
     "XY",
     "Ensemble",
+    "Honeycomb",
+    "Hypercubic",
     "Info",
     "Ising",
     "Known",
     "Model",
     "State",
+    "Triangular",
     "binder",
     "from_arrays",
     "helicity_modulus",

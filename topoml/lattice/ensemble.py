@@ -12,7 +12,8 @@ from .model import Model
 
 __all__ = ["MANIFOLDS", "Ensemble"]
 
-MANIFOLDS = ("circle", "discrete", "real", "sphere")
+MANIFOLDS = ("circle", "discrete", "real", "sphere")  # of data without a model
+_OF_MODELS = (*MANIFOLDS, "projective", "Z2 links", "U(1) links", "SU(2) links", "SU(3) links")
 _CHUNK = 1 << 22  # lattice sites turned into energies at a time
 
 
@@ -22,13 +23,16 @@ class Ensemble:
 
     Attributes:
         data: Size L, then temperature, to an array (chain, sample, L, L); for "sphere" vectors
-            (chain, sample, L, L, c). Rows of one chain are in their order in time.
+            (chain, sample, L, L, c); for models elsewhere than on the square lattice (chain,
+            sample, *model.shape(L), *model.components). Rows of one chain are in their order in
+            time.
         manifold: Where a spin lives: "real", "discrete" (0 to q - 1), "circle" (angles in
-            radians) or "sphere" (unit vectors).
+            radians) or "sphere" (unit vectors); of models also "projective" (unit vectors up to a
+            sign) and "Z2 links", "U(1) links", ..., of gauge fields.
         manifold_guessed: Whether ``manifold`` was read off the numbers.
         model: The model that gives energies, if known.
         seed: Of `simulate`; None for other people's data.
-        thinning: Size, then temperature, to the number of Wolff clusters between samples, one a
+        thinning: Size, then temperature, to the number of rounds of updates between samples, one a
             chain; empty for other people's data.
         version: Of the topoml that simulated; None for other people's data.
     """
@@ -42,8 +46,8 @@ class Ensemble:
     version: str | None = None
 
     def __post_init__(self) -> None:
-        if self.manifold not in MANIFOLDS:
-            known = ", ".join(map(repr, MANIFOLDS))
+        if self.manifold not in _OF_MODELS:
+            known = ", ".join(map(repr, _OF_MODELS))
             raise InputError(f"`manifold` is {self.manifold!r}; expected one of {known}.")
 
     @property
@@ -79,7 +83,7 @@ class Ensemble:
                 "Give one: dataclasses.replace(ensemble, model=XY())."
             )
         x = self.configurations(size=size, temperature=temperature)
-        n_sites = x.shape[2] * x.shape[3]
+        n_sites = self.model.n_sites(x.shape[2 : x.ndim - len(self.model.components)])
         rows = x.reshape(-1, *x.shape[2:])
         out = np.empty(len(rows))
         at_once = max(1, _CHUNK // n_sites)

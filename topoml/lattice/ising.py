@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import ising as kernels
-from .model import Array, Known, cast_like, check_coupling, check_field, namespace
+from .model import Array, Known, cast_like, check_coupling, check_field, check_update, namespace
 
 __all__ = ["Ising"]
 
@@ -34,6 +34,8 @@ class Ising:
     manifold: ClassVar[str] = "real"
     symmetry: ClassVar[str] = "Z2"
     order: ClassVar[str] = "second order"
+    updates: ClassVar[tuple[str, ...]] = ("wolff",)
+    components: ClassVar[tuple[int, ...]] = ()
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.int8)
 
     def __post_init__(self) -> None:
@@ -59,11 +61,19 @@ class Ising:
         total: Array = cast_like(-self.J * bonds.sum((-2, -1), dtype=xp.float64), bonds)
         return total
 
-    def ordered(self, shape: tuple[int, int]) -> NDArray[Any]:
+    def shape(self, size: int) -> tuple[int, int]:
+        """Of a configuration: (L, L)."""
+        return (size, size)
+
+    def n_sites(self, shape: tuple[int, ...]) -> int:
+        """Of the lattice of a configuration."""
+        return math.prod(shape)
+
+    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """The ground state: all spins up, int8 (L0, L1)."""
         return np.ones(shape, np.int8)
 
-    def random_state(self, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[Any]:
+    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
         """Independent fair spins, the state at infinite temperature, int8 (L0, L1)."""
         return rng.integers(0, 2, shape, np.int8) * np.int8(2) - np.int8(1)
 
@@ -71,14 +81,16 @@ class Ising:
         self,
         spins: NDArray[Any],
         temperature: float,
-        clusters: int,
+        rounds: int,
         samples: int,
         rng: np.random.Generator,
+        update: str = "wolff",
     ) -> tuple[NDArray[Any], int]:
-        """Samples (n, L0, L1) int8, each after ``clusters`` Wolff clusters, and the flips made.
+        """Samples (n, L0, L1) int8, each after ``rounds`` Wolff clusters, and the flips made.
 
         ``spins`` is changed in place.
         """
+        check_update(update, self.updates)
         out = np.empty((samples, *spins.shape), np.int8)
         p_add = -math.expm1(-2.0 * self.J / temperature)
-        return out, int(kernels.wolff(spins, p_add, clusters, out, rng))
+        return out, int(kernels.wolff(spins, p_add, rounds, out, rng))

@@ -13,7 +13,16 @@ from .._core.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Array", "Known", "Model", "cast_like", "check_coupling", "check_field", "namespace"]
+__all__ = [
+    "Array",
+    "Known",
+    "Model",
+    "cast_like",
+    "check_coupling",
+    "check_field",
+    "check_update",
+    "namespace",
+]
 
 Array = TypeVar("Array", "NDArray[Any]", "torch.Tensor")
 
@@ -28,10 +37,19 @@ class Known(NamedTuple):
 
 @runtime_checkable
 class Model(Protocol):
-    """Spins on a periodic square lattice, k_B = 1; see `Ising` and `XY`.
+    """Spins on a periodic lattice, or links of a gauge field, k_B = 1; see `Ising` and `XY`.
 
-    ``spins`` below is the array that the sampler works on, which may hold more than a
-    configuration does (XY: unit vectors in float64 for angles in float32).
+    A configuration has the shape (*shape(size), *components): ``shape(size)`` is (L, L) on the
+    square lattice, (L, L, L) on the cubic one, (L, L, 2) on the honeycomb, (D, L, ..., L) for
+    links; ``components`` is () for spins that are numbers, (3,) for vectors, (N, N) for matrices.
+    Energies are divided by ``n_sites(shape)``. ``spins`` below is the array that the sampler works
+    on, which may hold more than a configuration does (XY: unit vectors in float64 for angles in
+    float32).
+
+    ``updates`` names the updates that leave the Boltzmann distribution at a temperature
+    invariant; the first is the default. ``sample`` makes ``rounds`` rounds of one of them before
+    each sample and returns the configurations (samples, *shape) and the number of spins that were
+    flipped or visited: a round is a cluster, or a sweep that visits every spin once.
     """
 
     @property
@@ -46,16 +64,24 @@ class Model(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
     @property
     def known_transition(self) -> Known | None: ...
+    @property
+    def updates(self) -> tuple[str, ...]: ...
+    @property
+    def components(self) -> tuple[int, ...]: ...
+    def shape(self, size: int, /) -> tuple[int, ...]: ...
+    def n_sites(self, shape: tuple[int, ...], /) -> int: ...
     def energy(self, configurations: Array, /) -> Array: ...
-    def ordered(self, shape: tuple[int, int]) -> NDArray[Any]: ...
-    def random_state(self, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[Any]: ...
+    def ordered(self, shape: tuple[int, ...], /) -> NDArray[Any]: ...
+    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator, /) -> NDArray[Any]: ...
     def sample(
         self,
         spins: NDArray[Any],
         temperature: float,
-        clusters: int,
+        rounds: int,
         samples: int,
         rng: np.random.Generator,
+        update: str,
+        /,
     ) -> tuple[NDArray[Any], int]: ...
 
 
@@ -72,8 +98,8 @@ def cast_like(total: Any, field: Any) -> Any:  # noqa: ANN401
     return total.to(field.dtype) if field.is_floating_point() else total
 
 
-def check_field(name: str, x: object, meaning: str = "") -> None:
-    """A numpy array or torch tensor (*batch, L0, L1) that holds numbers."""
+def check_field(name: str, x: object, meaning: str = "", *, n_axes: int = 2) -> None:
+    """A numpy array or torch tensor (*batch, L0, L1, ...) that holds numbers on ``n_axes`` axes."""
     kind = namespace(x)
     if kind is np and not isinstance(x, np.ndarray):
         raise InputError(
@@ -81,10 +107,11 @@ def check_field(name: str, x: object, meaning: str = "") -> None:
             "Convert it: numpy.asarray(...)."
         )
     shape = tuple(x.shape)  # type: ignore[attr-defined]
-    if len(shape) < 2 or 0 in shape[-2:]:
+    if len(shape) < n_axes or 0 in shape[-n_axes:]:
+        sides = ", ".join(f"L{axis}" for axis in range(n_axes))
         raise InputError(
-            f"`{name}` has shape {shape}; expected (*batch, L0, L1){meaning}, sides of at least 1. "
-            "The lattice axes come last."
+            f"`{name}` has shape {shape}; expected (*batch, {sides}){meaning}, sides of at "
+            "least 1. The lattice axes come last."
         )
 
 
@@ -92,3 +119,12 @@ def check_coupling(J: float) -> None:
     """A ferromagnetic coupling: finite and positive."""
     if isinstance(J, bool) or not isinstance(J, int | float) or not 0 < J < math.inf:
         raise InputError(f"`J` is {J!r}; expected a finite number above 0. Try J=1.0.")
+
+
+def check_update(update: str, valid: tuple[str, ...]) -> None:
+    """One of the updates of a model."""
+    if update not in valid:
+        known = ", ".join(map(repr, valid))
+        raise InputError(
+            f"`update` is {update!r}; expected one of {known}. Leave it out for {valid[0]!r}."
+        )

@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from .. import __version__
 from .._core.errors import InputError
-from .chain import blocks, start, thermalisation
+from .chain import blocks, thermalisation
+from .chain import start as begin
 from .ensemble import Ensemble
-from .model import Model
+from .model import Model, check_update
 
 __all__ = ["simulate", "stream"]
 
@@ -53,12 +54,14 @@ def simulate(
     samples: int,
     seed: int,
     n_chains: int = 8,
+    update: str | None = None,
+    start: str = "ordered",
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Ensemble:
-    """Sample ``model`` on L x L lattices with Wolff clusters (and over-relaxation for XY).
+    """Sample ``model`` on lattices of sides L by one of its updates.
 
-    Every chain starts from the ordered state, tunes its number of clusters a sample while it
+    Every chain starts from the ordered state, tunes its number of rounds a sample while it
     thermalises (`chain.thermalisation`, then 100 steps) and keeps it from there on. The result
     depends on the arguments alone: neither on ``n_jobs`` nor on which other sizes and
     temperatures are asked for in the same call.
@@ -67,12 +70,15 @@ def simulate(
     needs no autocorrelation time. Ctrl-C stops within a fraction of a second up to L = 1000.
 
     Args:
-        model: `Ising`, `XY`, or anything with the methods of `Model`.
+        model: `Ising`, `XY`, ..., or anything with the methods of `Model`.
         sizes: Sides L, integers from 1 to 32767.
         temperatures: In units of J (k_B = 1), positive.
         samples: Configurations for each (L, T), over all chains; a multiple of ``n_chains``.
         seed: Non-negative integer.
         n_chains: Independent chains for each (L, T).
+        update: One of ``model.updates``; the first, if left out.
+        start: "ordered", or "random", which draws each chain's first state from its own stream.
+            Where the two disagree the chains are too short, or the transition is of first order.
         n_jobs: Threads; None is one a core. More of them change the time only.
         progress: A bar on stderr, while stderr is a terminal.
 
@@ -90,6 +96,10 @@ def simulate(
     n_chains = _integer("n_chains", n_chains, 1)
     seed = _integer("seed", seed, 0)
     n_jobs = _cores() if n_jobs is None else _integer("n_jobs", n_jobs, 1)
+    update = model.updates[0] if update is None else update
+    check_update(update, model.updates)
+    if start not in ("ordered", "random"):
+        raise InputError(f"`start` is {start!r}; expected 'ordered' or 'random'.")
     per_chain, rest = divmod(samples, n_chains)
     if rest:
         raise InputError(
@@ -98,20 +108,23 @@ def simulate(
         )
 
     data = {
-        size: {t: np.empty((n_chains, per_chain, size, size), model.dtype) for t in ts}
+        size: {
+            t: np.empty((n_chains, per_chain, *model.shape(size), *model.components), model.dtype)
+            for t in ts
+        }
         for size in sides
     }
     stop = threading.Event()
 
     def work(unit: _Unit) -> int:
         out = data[unit.size][unit.temperature][unit.chain]
-        return _fill(model, unit, seed, out, stop)
+        return _fill(model, unit, seed, update, start == "random", out, stop)
 
     units = [_Unit(size, t, chain) for size in sides for t in ts for chain in range(n_chains)]
     units.sort(key=lambda unit: -unit.size)  # the long ones first, or one thread ends up alone
-    clusters = _run(work, units, n_jobs, stop, progress)
+    rounds = _run(work, units, n_jobs, stop, progress)
     thinning = {
-        size: {t: tuple(clusters[_Unit(size, t, i)] for i in range(n_chains)) for t in ts}
+        size: {t: tuple(rounds[_Unit(size, t, i)] for i in range(n_chains)) for t in ts}
         for size in sides
     }
     return Ensemble(
@@ -119,10 +132,19 @@ def simulate(
     )
 
 
-def _fill(model: Model, unit: _Unit, seed: int, out: NDArray[Any], stop: threading.Event) -> int:
-    """Run one chain into ``out`` (sample, L, L) and return its clusters a sample."""
+def _fill(
+    model: Model,
+    unit: _Unit,
+    seed: int,
+    update: str,
+    random: bool,
+    out: NDArray[Any],
+    stop: threading.Event,
+) -> int:
+    """Run one chain into ``out`` (sample, ...) and return its rounds a sample."""
     rng = stream(seed, size=unit.size, temperature=unit.temperature, chain=unit.chain)
-    state = start(model, (unit.size, unit.size), unit.temperature)
+    shape = model.shape(unit.size)
+    state = begin(model, shape, unit.temperature, update=update, rng=rng if random else None)
     for warmer in thermalisation(state, rng, _THERMALISATION):
         state = warmer
         if stop.is_set():
@@ -133,7 +155,7 @@ def _fill(model: Model, unit: _Unit, seed: int, out: NDArray[Any], stop: threadi
             raise _StoppedError
         out[done : done + len(configurations)] = configurations
         done += len(configurations)
-    return state.clusters
+    return state.rounds
 
 
 def _run(

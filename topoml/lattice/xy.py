@@ -1,5 +1,6 @@
 """The XY model."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import xy as kernels
-from .model import Array, Known, cast_like, check_coupling, check_field, namespace
+from .model import Array, Known, cast_like, check_coupling, check_field, check_update, namespace
 
 __all__ = ["XY"]
 
@@ -34,6 +35,8 @@ class XY:
     manifold: ClassVar[str] = "circle"
     symmetry: ClassVar[str] = "O(2)"
     order: ClassVar[str] = "BKT"
+    updates: ClassVar[tuple[str, ...]] = ("wolff",)
+    components: ClassVar[tuple[int, ...]] = ()
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     def __post_init__(self) -> None:
@@ -62,11 +65,19 @@ class XY:
         total: Array = cast_like(-self.J * bonds.sum((-2, -1), dtype=xp.float64), bonds)
         return total
 
-    def ordered(self, shape: tuple[int, int]) -> NDArray[Any]:
+    def shape(self, size: int) -> tuple[int, int]:
+        """Of a configuration: (L, L)."""
+        return (size, size)
+
+    def n_sites(self, shape: tuple[int, ...]) -> int:
+        """Of the lattice of a configuration."""
+        return math.prod(shape)
+
+    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """The ground state: all spins along angle 0, unit vectors, float64 (L0, L1, 2)."""
         return np.stack([np.ones(shape), np.zeros(shape)], axis=-1)
 
-    def random_state(self, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[Any]:
+    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
         """Independent uniform directions, unit vectors, float64 (L0, L1, 2)."""
         theta = rng.uniform(-np.pi, np.pi, shape)
         return np.stack([np.cos(theta), np.sin(theta)], axis=-1)
@@ -75,16 +86,18 @@ class XY:
         self,
         spins: NDArray[Any],
         temperature: float,
-        clusters: int,
+        rounds: int,
         samples: int,
         rng: np.random.Generator,
+        update: str = "wolff",
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, L0, L1) of angles in [-pi, pi], float32, and the number of reflected spins.
 
-        Between samples: ``clusters`` Wolff clusters, then 2 sweeps of over-relaxation. ``spins``
+        Between samples: ``rounds`` Wolff clusters, then 2 sweeps of over-relaxation. ``spins``
         is changed in place.
         """
+        check_update(update, self.updates)
         out = np.empty((2, samples, *spins.shape[:2]), np.float32)
         coupling = self.J / temperature
-        flipped = int(kernels.hybrid(spins, coupling, clusters, _SWEEPS, out, rng))
+        flipped = int(kernels.hybrid(spins, coupling, rounds, _SWEEPS, out, rng))
         return np.arctan2(out[1], out[0]), flipped
