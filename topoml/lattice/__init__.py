@@ -1,10 +1,11 @@
 """Floor 3: models on lattices, their samplers, observables and ensembles of configurations."""
 
 from .arrays import from_arrays
+from .blume_capel import BlumeCapel
 from .chain import Info, State, start, step
 from .ensemble import Ensemble
 from .geometry import Honeycomb, Hypercubic, Triangular
-from .ising import Ising
+from .ising import Ising, PlusMinusJ
 from .model import Known, Model
 from .npz import load_npz
 from .observables import (
@@ -17,11 +18,14 @@ from .observables import (
     vortex_density,
     vortices,
 )
+from .potts import Clock, Potts
 from .simulate import simulate
 from .xy import XY
 
 __all__ = [
     "XY",
+    "BlumeCapel",
+    "Clock",
     "Ensemble",
     "Honeycomb",
     "Hypercubic",
@@ -29,6 +33,8 @@ __all__ = [
     "Ising",
     "Known",
     "Model",
+    "PlusMinusJ",
+    "Potts",
     "State",
     "Triangular",
     "binder",
