@@ -7,6 +7,7 @@ from .ensemble import Ensemble
 from .geometry import Honeycomb, Hypercubic, Triangular
 from .ising import Ising, PlusMinusJ
 from .model import Known, Model
+from .multispin import multispin
 from .npz import load_npz
 from .observables import (
     binder,
@@ -43,6 +44,7 @@ __all__ = [
     "helicity_terms",
     "load_npz",
     "magnetisation",
+    "multispin",
     "second_moment_correlation_length",
     "simulate",
     "start",

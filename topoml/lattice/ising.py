@@ -12,7 +12,7 @@ from .._core.errors import InputError
 from ..kernels import ising as kernels
 from .discrete import Tables, sample_states
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs
-from .model import Array, Known, cast_like, check_field, check_update, namespace
+from .model import Array, Known, cast_like, check_coupling, check_field, check_update, namespace
 
 __all__ = ["Ising", "PlusMinusJ"]
 
@@ -27,12 +27,12 @@ class Ising(OnLattice):
     r"""Spins :math:`s = \pm 1`, :math:`H = -J \sum_{\langle ij \rangle} s_i s_j - h \sum_i s_i`.
 
     k_B = 1: J, h and T share one unit. Periodic; a side of 2 has two bonds between the same spins,
-    a side of 1 a bond from each spin to itself. J < 0 is the antiferromagnet, frustrated on the
-    triangular lattice, where clusters do not help. Updates: "wolff" and "swendsen-wang" (h = 0
-    alone), "metropolis", "heat bath"; the first that is valid is the default.
+    a side of 1 a bond from each spin to itself. Antiferromagnets: `PlusMinusJ` with p = 1. Updates:
+    "wolff" and "swendsen-wang" (h = 0 alone), "metropolis", "heat bath"; the first that is valid is
+    the default. Energies alone, faster: `multispin`.
 
     Args:
-        J: Coupling, not 0.
+        J: Coupling, above 0.
         lattice: "chain", "square", "cubic", "hypercubic", "triangular" or "honeycomb".
         field: h.
 
@@ -43,7 +43,7 @@ class Ising(OnLattice):
         >>> Ising(J=2.0).known_transition.value
         4.538370628426044
         >>> Ising(lattice="triangular").known_transition.value
-        3.640956906507351
+        3.6409569065073493
     """
 
     J: float = 1.0
@@ -56,10 +56,8 @@ class Ising(OnLattice):
 
     def __post_init__(self) -> None:
         check_lattice(self.lattice)
-        _check_real("J", self.J)
+        check_coupling(self.J)
         _check_real("field", self.field)
-        if self.J == 0:
-            raise InputError("`J` is 0; expected a coupling. Try J=1.0.")
 
     @property
     def symmetry(self) -> str:
@@ -69,10 +67,7 @@ class Ising(OnLattice):
     @property
     def order(self) -> str:
         """Of the transition."""
-        known = self.lattice not in ("chain", "triangular") or (
-            self.lattice != "chain" and self.J > 0
-        )
-        return "second order" if self.field == 0 and known else "none"
+        return "second order" if self.field == 0 and self.lattice != "chain" else "none"
 
     @property
     def updates(self) -> tuple[str, ...]:
@@ -81,7 +76,7 @@ class Ising(OnLattice):
 
     @property
     def known_transition(self) -> Known | None:
-        """T_c over \\|J\\|, exact in two dimensions; antiferromagnets only where bipartite."""
+        """T_c, exact in two dimensions."""
         if self.order == "none" or self.lattice == "hypercubic":
             return None
         K, error, source = {
@@ -92,7 +87,7 @@ class Ising(OnLattice):
                 0.221654626, 5e-9, "Ferrenberg, Xu & Landau, Phys. Rev. E 97, 043301 (2018)"
             ),
         }[self.lattice]  # fmt: skip
-        T = abs(self.J) / K
+        T = self.J / K
         return Known(T, None if error is None else T * error / K, source)
 
     def energy(self, configurations: Array) -> Array:
@@ -128,7 +123,7 @@ class Ising(OnLattice):
         """
         check_update(update, self.updates)
         out = np.empty((samples, *spins.shape), np.int8)
-        square = self.lattice == "square" and self.field == 0 and self.J > 0
+        square = self.lattice == "square" and self.field == 0
         if square and update == "wolff":
             p_add = -math.expm1(-2.0 * self.J / temperature)
             return out, int(kernels.wolff(spins, p_add, rounds, out, rng))

@@ -35,7 +35,7 @@ class Potts(OnLattice):
         >>> float(Potts(3).energy(np.array([[0, 0, 1], [0, 0, 0], [0, 0, 2]])))
         -11.0
         >>> Potts(3).known_transition.value
-        0.9949728611465544
+        0.994972861071817
     """
 
     q: int = 3
@@ -129,7 +129,7 @@ class Clock(OnLattice):
         >>> float(Clock(4).energy(np.zeros((3, 3))))
         -18.0
         >>> Clock(4).known_transition.value
-        1.1345926571065109
+        1.134592657106511
     """
 
     q: int = 6
