@@ -21,6 +21,7 @@ from .observables import (
 )
 from .potts import Clock, Potts
 from .simulate import simulate
+from .tempering import Tempered, tempering
 from .xy import XY
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "PlusMinusJ",
     "Potts",
     "State",
+    "Tempered",
     "Triangular",
     "binder",
     "from_arrays",
@@ -50,6 +52,7 @@ __all__ = [
     "start",
     "step",
     "structure_factors",
+    "tempering",
     "vortex_density",
     "vortices",
 ]
