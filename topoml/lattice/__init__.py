@@ -2,7 +2,10 @@
 
 from .arrays import from_arrays
 from .chain import Info, State, start, step
+from .constrained_xy import ConstrainedXY
 from .ensemble import Ensemble
+from .fully_frustrated_xy import FullyFrustratedXY
+from .generalized_xy import GeneralizedXY
 from .geometry import Honeycomb, Hypercubic, Triangular
 from .ising import Ising
 from .model import Known, Model
@@ -18,11 +21,15 @@ from .observables import (
     vortices,
 )
 from .simulate import simulate
+from .villain import Villain
 from .xy import XY
 
 __all__ = [
     "XY",
+    "ConstrainedXY",
     "Ensemble",
+    "FullyFrustratedXY",
+    "GeneralizedXY",
     "Honeycomb",
     "Hypercubic",
     "Info",
@@ -31,6 +38,7 @@ __all__ = [
     "Model",
     "State",
     "Triangular",
+    "Villain",
     "binder",
     "from_arrays",
     "helicity_modulus",
