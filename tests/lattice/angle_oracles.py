@@ -44,8 +44,9 @@ def generalized(delta, q):
 
 
 def villain_log_weight(d, K):
-    """ln sum_n exp(-K (d - 2 pi n)^2 / 2), by far more terms than matter."""
-    n = np.arange(-60, 61).reshape(-1, *[1] * np.ndim(d))
+    """ln sum_n exp(-K (d - 2 pi n)^2 / 2), as many terms as are above exp(-40)."""
+    most = math.ceil(0.5 + 1.5 / math.sqrt(K))
+    n = np.arange(-most, most + 1).reshape(-1, *[1] * np.ndim(d))
     exponent = -K / 2 * (wrapped(d) - TURN * n) ** 2
     top = exponent.max(0)
     return top + np.log(np.exp(exponent - top).sum(0))
@@ -117,12 +118,18 @@ def xy(lattice, shape, K, n_angles):
     return Small(bonds(lattice, shape), lambda d: K * np.cos(d), n_angles)
 
 
+@lru_cache(maxsize=64)
+def villain(lattice, shape, K, n_angles):
+    """`Small` of the Villain model with coupling over temperature K."""
+    return Small(bonds(lattice, shape), lambda d: villain_log_weight(d, K), n_angles)
+
+
 def ring(length, coefficient):
     """ln Z of a ring of bonds whose weight has the Fourier coefficients, up to a constant."""
     return math.log(float((coefficient**length).sum()))
 
 
-def constrained_ring_cdf(delta, length, n_terms=20_000):
+def constrained_ring_cdf(delta, length, n_terms=3000):
     """Distribution of one bond of a ring whose bonds are uniform in [-delta, delta]: its density is
     that of the sum of the other bonds, cut at delta."""
     m = np.arange(1, n_terms)

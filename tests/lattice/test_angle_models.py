@@ -8,10 +8,10 @@ from scipy.special import ive
 from scipy.stats import kstest, vonmises
 
 from topoml.kernels import angle_models as kernels
-from topoml.lattice import XY, ConstrainedXY, FullyFrustratedXY, GeneralizedXY, Villain
+from topoml.lattice import XY, ConstrainedXY, FullyFrustratedXY, GeneralizedXY, Hypercubic, Villain
 
 from . import angle_oracles as oracles
-from .oracles import z_score
+from .oracles import XY_TORI, z_score
 
 N_CHAINS = 32
 EPS = np.finfo(np.float64).eps
@@ -34,8 +34,8 @@ GENERALIZED_CASES = [
 ]
 VILLAIN_CASES = [
     (Villain(lattice="chain"), (3,), 1.0, 40),
-    (Villain(J=2.0), (2, 2), 2.6, 40),
-    (Villain(lattice="triangular"), (2, 2), 8.0, 32),
+    (Villain(J=2.0), (2, 2), 2.6, 24),
+    (Villain(lattice="triangular"), (2, 2), 8.0, 20),
 ]
 
 
@@ -99,12 +99,9 @@ def test_generalized_xy(model, shape, t, n_angles, update):
 @pytest.mark.parametrize(("model", "shape", "t", "n_angles", "update"), cases(VILLAIN_CASES))
 def test_villain(model, shape, t, n_angles, update):
     """The bond's own -T ln w as energy, and the model's estimator against d ln Z / d(1/T)."""
-    bonds = oracles.bonds(model.lattice, shape)
 
     def small(beta):
-        return oracles.Small(
-            bonds, lambda d: oracles.villain_log_weight(d, beta * model.J), n_angles
-        )
+        return oracles.villain(model.lattice, shape, beta * model.J, n_angles)
 
     x = chains(model, shape, t, update, 3000, seed=3)
     check(x, small(1 / t), lambda d: -t * oracles.villain_log_weight(d, model.J / t))
@@ -130,7 +127,7 @@ def test_constrained_xy(delta, length, update):
     assert (model.energy(x) == 0).all()
     d = oracles.wrapped(np.diff(x.astype(float), axis=-1)[:, ::40, 0])
     assert kstest(d.ravel(), cdf).pvalue > 1e-6
-    assert kstest(d.ravel(), oracles.constrained_ring_cdf(delta, length + 1)).pvalue < 1e-6
+    assert kstest(d.ravel(), oracles.constrained_ring_cdf(1.3 * delta, length)).pvalue < 1e-6
 
 
 @pytest.mark.parametrize("update", FullyFrustratedXY.updates)
@@ -146,16 +143,20 @@ def test_fully_frustrated_xy(update):
 
 @pytest.mark.parametrize("update", XY.updates.fget(XY()))
 def test_ring_of_eight_by_characters(update):
-    """e = -sum_m I_m^(L-1) I_m' / sum_m I_m^L, and <cos> -> I_1 / I_0 as L grows."""
+    """e = -sum_m I_m^(L-1) I_m' / sum_m I_m^L; -I_1 / I_0, the limit of large L, fails."""
     K, length = 1.3, 8
     i = ive(np.arange(-41, 42), K)
     derivative = (i[:-2] + i[2:]) / 2
-    exact = -float((i[1:-1] ** (length - 1) * derivative).sum() / (i[1:-1] ** length).sum())
-    assert exact == pytest.approx(-ive(1, K) / ive(0, K), rel=1e-2)
+
+    def exact(n):
+        return -float((i[1:-1] ** (n - 1) * derivative).sum() / (i[1:-1] ** n).sum())
+
+    limit = -ive(1, K) / ive(0, K)
+    assert exact(60) == pytest.approx(limit, rel=1e-12)
     x = chains(XY(lattice="chain"), (length,), 1 / K, update, 4000, seed=6, rounds=2)
     e = -np.cos(x - np.roll(x, 1, -1)).mean(-1)
-    assert abs(z_score(e.mean(1), exact)) < 5
-    assert abs(z_score(e.mean(1), -ive(1, K) / ive(0, K))) > 5
+    assert abs(z_score(e.mean(1), exact(length))) < 5
+    assert abs(z_score(e.mean(1), limit)) > 5
 
 
 @pytest.mark.parametrize("t", [0.4, 30.0])
@@ -183,7 +184,7 @@ def test_heat_bath_is_von_mises(kappa):
     At 1e10 it is a normal distribution of variance 1 / kappa, at 1e-160 uniform.
     """
     model, rng = XY(lattice="chain"), np.random.default_rng(8)
-    spins, out = model.random_state((2,), rng), np.empty((2, 1, 2), np.float32)
+    spins = model.random_state((2,), rng)
     table = np.array([[1, 1], [0, 0]], np.int32)
     d = np.empty(20_000)
     for k in range(len(d)):
@@ -191,13 +192,12 @@ def test_heat_bath_is_von_mises(kappa):
         d[k] = math.atan2(
             spins[0, 0] * spins[1, 1] - spins[0, 1] * spins[1, 0], (spins[0] * spins[1]).sum()
         )
-    assert out.size
     if kappa == 1e10:
         assert kstest(d * math.sqrt(kappa), "norm").pvalue > 1e-6
     else:
         assert kstest(d, vonmises(max(kappa, 1e-12)).cdf).pvalue > 1e-6
     if 1e-4 < kappa < 1e10:
-        assert kstest(d, vonmises(1.1 * kappa).cdf).pvalue < 1e-6
+        assert kstest(d, vonmises(1.5 * kappa).cdf).pvalue < 1e-6
 
 
 class TestControls:
@@ -209,30 +209,31 @@ class TestControls:
         return oracles.xy("square", self.SHAPE, 1 / self.T, 40)
 
     @pytest.mark.parametrize("update", XY.updates.fget(XY()))
-    def test_a_temperature_three_per_cent_off(self, update):
-        x = chains(XY(), self.SHAPE, 1.03 * self.T, update, 3000, seed=9)
+    def test_a_temperature_ten_per_cent_off(self, update):
+        x = chains(XY(), self.SHAPE, 1.1 * self.T, update, 6000, seed=9)
         assert rejects(x, self.exact(), oracles.cosine())
 
     def test_samples_that_end_after_so_many_flips(self):
         model, means = XY(J=-1.0), []
         bonds, shape = oracles.bonds("square", (3, 3)), (3, 3)
+        first, second = np.array(bonds).T
         table = np.array(
             [[j for a, b in bonds for j, i in ((a, b), (b, a)) if i == k] for k in range(9)],
             np.int32,
         )
-        for rng in np.random.default_rng(10).spawn(N_CHAINS):
+        for rng in np.random.default_rng(10).spawn(24):
             spin = model.random_state(shape, rng).reshape(-1, 2)
             mark, stack = np.zeros(10, np.int64), np.empty(9, np.int32)
             energies = []
-            for _ in range(1500):
+            for _ in range(1000):
                 flipped = 0
                 while flipped < 9:
                     flipped += kernels.clusters(
                         spin, table, (0, 1 / 0.8929, 0.0, 1), False, 1, mark, stack, rng
                     )
-                energies.append(-sum((spin[a] * spin[b]).sum() for a, b in bonds) / 9)
-            means.append(np.mean(energies[100:]))
-        assert abs(z_score(means, -1.53231105)) > 10  # the exact value of XY_TORI
+                energies.append(-(spin[first] * spin[second]).sum() / 9)
+            means.append(np.mean(energies[50:]))
+        assert abs(z_score(means, XY_TORI[3, 0.8929][0])) > 7
 
     @pytest.mark.parametrize("update", GeneralizedXY.updates)
     def test_another_bond_law(self, update):
@@ -292,7 +293,7 @@ class TestMoves:
     def test_over_relaxation_conserves_the_energy(self):
         model, rng = FullyFrustratedXY(), np.random.default_rng(13)
         spins = model.random_state((6, 4), rng)
-        table, field = neighbours_and_field((6, 4))
+        table, field = Hypercubic((6, 4)).neighbours, model._field((6, 4))
         before = spins.copy()
         for _ in range(5):
             kernels.over_relax(spins.reshape(-1, 2), table, field)
@@ -322,20 +323,33 @@ class TestMoves:
             np.testing.assert_array_equal(one, two)
 
     def test_swendsen_wang_reflects_half_of_the_clusters(self):
-        """At infinite temperature every site is a cluster."""
-        model, rng = XY(lattice="cubic"), np.random.default_rng(16)
-        before = model.random_state((4, 4, 4), rng)
-        moved = 0
-        for _ in range(200):
-            after = before.copy()
-            model.sample(after, 1e300, 1, 1, rng, "swendsen-wang")
-            # without over-relaxation, which finds a field of its own
-            moved += (np.abs(after - before).max(-1) > 1e-9).sum()
-        assert moved > 0
+        """At infinite temperature every site is a cluster; Wolff starts anywhere."""
+        model, rng = GeneralizedXY(0.5), np.random.default_rng(16)
+        before = model.random_state((4, 5), rng).reshape(-1, 2)
+        table = Hypercubic((4, 5)).neighbours
+        mark, stack = np.zeros(21, np.int64), np.empty(20, np.int32)
+        for whole, p, n_rounds in ((True, 0.5, 1000), (False, 0.05, 8000)):
+            moved = np.zeros(20)
+            for _ in range(n_rounds):
+                after = before.copy()
+                law = (kernels.GENERALIZED, 0.0, 0.5, 2)
+                visited = kernels.clusters(after, table, law, whole, 1, mark, stack, rng)
+                assert visited == (20 if whole else 1)
+                moved += np.abs(after - before).max(-1) > 1e-12
+            z = (moved - p * n_rounds) / math.sqrt(n_rounds * p * (1 - p))
+            assert (np.abs(z) < 5).all()
 
-
-def neighbours_and_field(shape):
-    from topoml.lattice import Hypercubic
-    from topoml.lattice.fully_frustrated_xy import _turns
-
-    return Hypercubic(shape).neighbours, _turns(shape)
+    def test_metropolis_accepts_about_half(self):
+        """The width of the proposals suits the temperature."""
+        for model in (XY(), XY(lattice="cubic"), Villain(), ConstrainedXY(1.2)):
+            shape = model.shape(6)
+            table = Hypercubic(shape).neighbours
+            for t in (0.05, 0.5):
+                rng = np.random.default_rng(17)
+                spins = model.ordered(shape)
+                model.sample(spins, t, 50, 1, rng, "metropolis")
+                width = min(math.pi, model._width(t, table.shape[1]))
+                accepted = kernels.metropolis(
+                    spins.reshape(-1, 2), table, np.empty((0, 0, 2)), model._law(t), width, rng
+                )
+                assert 0.25 < accepted / len(table) < 0.75

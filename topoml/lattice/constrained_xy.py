@@ -53,7 +53,7 @@ class ConstrainedXY(AngleModel):
         """The critical delta of the square lattice, 1.775(1): an angle, not a temperature."""
         if self.lattice != "square":
             return None
-        source = "the critical delta, radians; Bietenholz et al., JHEP 03 (2013) 141"
+        source = "critical delta, radians; Bietenholz, Gerber & Rejon-Barrera, arXiv:1307.0485"
         return Known(1.775, 0.001, source)
 
     def energy(self, configurations: Array) -> Array:

@@ -69,11 +69,7 @@ class GeneralizedXY(AngleModel):
         if self.delta in (0, 1) or self.q == 1:
             return XY(lattice=self.lattice).known_transition
         if (self.delta, self.q, self.lattice) == (0.15, 2, "square"):
-            return Known(
-                0.331,
-                0.001,
-                "Ising line; Nui, Tuan, Kien, Huy, Dang & Viet, Phys. Rev. B 98, 144421 (2018)",
-            )
+            return Known(0.331, 0.001, "Ising line; Nui et al., Phys. Rev. B 98, 144421 (2018)")
         return None
 
     def energy(self, configurations: Array) -> Array:
