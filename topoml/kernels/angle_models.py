@@ -101,6 +101,12 @@ def clusters(
     1 - exp(min(0, -(e(R s_i, s_j) - e(s_i, s_j)))), e over T, which is exact for any even law and
     either sign of K; each bond is tried once.
 
+    Where q theta agrees but theta does not, few random lines fit. Hence half of the rounds of
+    GENERALIZED, by chance, are others: for even q those that turn a cluster by pi (all of them for
+    q = 2), else lines that take one spin, in Wolff's algorithm the first, to an angle larger by
+    2 pi k / q, k uniform from 1 to q - 1. That is exact, as the same line has the same chance
+    afterwards: by q - k if the spin was reflected, by k if not.
+
     Not checked here: unit vectors.
 
     Shapes:  spin (N, 2) float64, changed in place · table (N, z) int32
@@ -114,10 +120,18 @@ def clusters(
     for _ in range(n_rounds):
         mark[n_sites] += 1
         stamp = mark[n_sites]
+        first = int(rng.random() * n_sites)
         angle = 2.0 * math.pi * rng.random()
+        invert = False
+        if law[0] == GENERALIZED and law[3] > 1:
+            u = rng.random()
+            invert = law[3] % 2 == 0 and u < (0.5 if law[3] == 2 else 0.25)
+            if not invert and u < 0.5:
+                k = 1 + int(rng.random() * (law[3] - 1))
+                angle = math.atan2(spin[first, 1], spin[first, 0]) + math.pi * (k / law[3] - 0.5)
         rx, ry = math.cos(angle), math.sin(angle)
         for seed in range(n_sites if whole else 1):
-            site = seed if whole else int(rng.random() * n_sites)
+            site = seed if whole else first
             if mark[site] == stamp:
                 continue
             reflect = 2.0 if not whole or rng.random() < 0.5 else 0.0
@@ -140,13 +154,17 @@ def clusters(
                         rise = law[1] * drop
                     else:
                         c = x * spin[j, 0] + y * spin[j, 1]
+                        if invert:
+                            drop = 2.0 * c
                         rise = bond_energy(c - drop, law) - bond_energy(c, law)
                     if rise > 0.0 and rng.random() >= math.exp(-rise):
                         mark[j] = stamp
                         stack[top] = j
                         top += 1
-                spin[i, 0] -= reflect * along * rx
-                spin[i, 1] -= reflect * along * ry
+                if invert:
+                    spin[i, 0], spin[i, 1] = x - reflect * x, y - reflect * y
+                else:
+                    spin[i, 0], spin[i, 1] = x - reflect * along * rx, y - reflect * along * ry
     return visited
 
 
