@@ -141,6 +141,31 @@ def test_fully_frustrated_xy(update):
     check(x, exact, oracles.cosine())
 
 
+@pytest.mark.parametrize("move", [kernels.METROPOLIS, kernels.HEAT_BATH, kernels.OVER_RELAXATION])
+def test_any_field_on_the_bonds(move):
+    """2 x 3 sites with random phases: the kernels take more than fluxes of pi."""
+    shape, K = (2, 3), 1.4
+    bonds = oracles.bonds("square", shape)
+    phase = np.random.default_rng(18).uniform(-3, 3, len(bonds))
+    exact = oracles.Small(bonds, lambda d: K * np.cos(d), 18, phase)
+    slots = [[] for _ in range(6)]
+    for (a, b), p in zip(bonds, phase, strict=True):
+        slots[a].append((b, -p))
+        slots[b].append((a, p))
+    table = np.array([[j for j, _ in row] for row in slots], np.int32)
+    turn = np.array([[(math.cos(p), math.sin(p)) for _, p in row] for row in slots])
+    xs = []
+    for rng in np.random.default_rng(19).spawn(N_CHAINS):
+        spins, out = XY().random_state((6,), rng), np.empty((2, 3100, 6), np.float32)
+        law = (kernels.COSINE, K, 0.0, 1)
+        kernels.run(spins, table, turn, law, move, 1, 1, 2.0, out, rng)
+        xs.append(np.arctan2(out[1, 100:], out[0, 100:]).astype(float))
+    x = np.stack(xs)
+    check(x, exact, oracles.cosine())
+    other = oracles.Small(bonds, lambda d: K * np.cos(d), 18, -0.9 * phase)
+    assert rejects(x, other, oracles.cosine())
+
+
 @pytest.mark.parametrize("update", XY.updates.fget(XY()))
 def test_ring_of_eight_by_characters(update):
     """e = -sum_m I_m^(L-1) I_m' / sum_m I_m^L; -I_1 / I_0, the limit of large L, fails."""
