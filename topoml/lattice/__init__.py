@@ -3,7 +3,10 @@
 from .arrays import from_arrays
 from .blume_capel import BlumeCapel
 from .chain import Info, State, start, step
+from .constrained_xy import ConstrainedXY
 from .ensemble import Ensemble
+from .fully_frustrated_xy import FullyFrustratedXY
+from .generalized_xy import GeneralizedXY
 from .geometry import Honeycomb, Hypercubic, Triangular
 from .ising import Ising, PlusMinusJ
 from .model import Known, Model
@@ -22,13 +25,17 @@ from .observables import (
 from .potts import Clock, Potts
 from .simulate import simulate
 from .tempering import Tempered, tempering
+from .villain import Villain
 from .xy import XY
 
 __all__ = [
     "XY",
     "BlumeCapel",
     "Clock",
+    "ConstrainedXY",
     "Ensemble",
+    "FullyFrustratedXY",
+    "GeneralizedXY",
     "Honeycomb",
     "Hypercubic",
     "Info",
@@ -40,6 +47,7 @@ __all__ = [
     "State",
     "Tempered",
     "Triangular",
+    "Villain",
     "binder",
     "from_arrays",
     "helicity_modulus",
