@@ -2,9 +2,13 @@
 
 from .arrays import from_arrays
 from .chain import Info, State, start, step
+from .chiral_magnet import ChiralMagnet
 from .ensemble import Ensemble
 from .geometry import Honeycomb, Hypercubic, Triangular
+from .heisenberg import Heisenberg
+from .ice import SquareIce
 from .ising import Ising
+from .lebwohl_lasher import LebwohlLasher
 from .model import Known, Model
 from .npz import load_npz
 from .observables import (
@@ -22,13 +26,17 @@ from .xy import XY
 
 __all__ = [
     "XY",
+    "ChiralMagnet",
     "Ensemble",
+    "Heisenberg",
     "Honeycomb",
     "Hypercubic",
     "Info",
     "Ising",
     "Known",
+    "LebwohlLasher",
     "Model",
+    "SquareIce",
     "State",
     "Triangular",
     "binder",
