@@ -98,7 +98,10 @@ def sweeps(
     Source:  Creutz, Phys. Rev. D 36, 515 (1987) for over-relaxation.
     """
     n_sites = spin.shape[0]
-    twisted = bool(np.any(twist != 0.0))
+    twisted = False
+    for slot in range(twist.shape[0]):
+        for c in range(3):
+            twisted |= twist[slot, c] != 0.0
     for sample in range(out.shape[0]):
         for _ in range(n_rounds):
             for site in range(n_sites):

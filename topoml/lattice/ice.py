@@ -43,9 +43,10 @@ class SquareIce:
     a walk and its reversal begin at a bond with the same probability. "short loop" walks along the
     arrows, with probability 1/2 for each step, until it meets a vertex of its own; the loop is then
     proposed without the tail. After its reversal the same tail leads to the loop backwards with the
-    same probability, so that Metropolis' acceptance balances. Both find loops that wind around the
-    torus, and so all sectors of the flux: two states differ by simple loops of arrows. Long loops
-    wind often, short ones seldom on a large lattice.
+    same probability, so that Metropolis' acceptance balances (times 15 / 16: a chain that never
+    waits has a period where a side is 1). Both find loops that wind around the torus, and so all
+    sectors of the flux: two states differ by simple loops of arrows. Long loops wind often, short
+    ones seldom on a large lattice.
 
     Example:
         >>> import numpy as np
