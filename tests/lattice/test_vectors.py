@@ -147,6 +147,15 @@ class TestClosedForms:
             x = chains(model, (2, 2), t, update, seed=5)
             assert max(deviations(model.energy(x), mean, variance)) < 5
 
+    def test_a_cube(self):
+        """Cubic, 2 x 2 x 2: two bonds along each edge of a cube; four corners by quadrature."""
+        t, h, model = 1.6, 1e-3, Heisenberg(lattice="cubic")
+        down, at, up = (exact.log_z_of_a_cube(2 * beta) for beta in (1 / t - h, 1 / t, 1 / t + h))
+        mean, variance = (down - up) / (2 * h), (up - 2 * at + down) / h**2
+        for update in model.updates:
+            x = chains(model, (2, 2, 2), t, update, seed=11)
+            assert max(deviations(model.energy(x), mean, variance)) < 5
+
 
 # A lattice that is a ring of 3 sites: steps along the ring in space, bonds of a site to itself.
 TWISTED = [

@@ -96,6 +96,28 @@ def ring_by_quadrature(bond, site, temperature, n):
     return mean, square - mean**2, product
 
 
+def log_z_of_a_cube(k, n_cosines=14, n_angles=20):
+    """Of Heisenberg spins at the corners of a cube, each edge of weight exp(k s.s').
+
+    Each corner of one colour is integrated out, sinh(k h) / (k h) with h the length of the sum of
+    its three neighbours; the four of the other colour by a rule for the sphere, the first along z
+    and the second in the plane of x and z.
+    """
+    z, w = legendre.leggauss(n_cosines)
+    s, weight = sphere(n_cosines, n_angles)
+    first = np.array([0.0, 0.0, 1.0])
+    second = np.stack([np.sqrt(1 - z**2), 0 * z, z], -1)[:, None, None]
+    third, fourth = s[:, None], s[None]
+
+    def corner(*three):
+        h = k * np.sqrt(np.maximum(((sum(three)) ** 2).sum(-1), 1e-30))
+        return np.sinh(h) / h
+
+    value = corner(first, second, third) * corner(first, second, fourth)
+    value = value * corner(first, third, fourth) * corner(second, third, fourth)
+    return float(np.log((value * (w / 2)[:, None, None] * weight[:, None] * weight).sum()))
+
+
 def ice(shape):
     """All arrows (states, 2, L0, L1) on a torus that obey the ice rule: vertex by vertex."""
     n0, n1 = shape
