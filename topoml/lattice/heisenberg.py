@@ -130,7 +130,7 @@ class Heisenberg:
             height = cap(table.shape[1] * self.J * beta) if update == "metropolis" else 0.0
             mirrors = _MIXED if update == "over-relaxation" else 0
             n = kernels.sweeps(
-                flat, table, beta, self.J, 0.0, no_twist(table), np.zeros(3), rounds, height,
+                flat, table, beta, float(self.J), 0.0, no_twist(table), np.zeros(3), rounds, height,
                 mirrors, out, rng,
             )  # fmt: skip
         return out.reshape(samples, *spins.shape), int(n)

@@ -165,7 +165,7 @@ class SquareIce:
         """About the state at infinite temperature, int8 (2, L0, L1).
 
         From the ordered state by 64 long loops at equal weights, which on average turn over every
-        arrow some ten times at L = 100 and three times at L = 1000; independent of the ordered
+        arrow some ten times at L = 100 and six times at L = 1000; independent of the ordered
         state only in this sense.
         """
         x = SquareIce().ordered(shape)
