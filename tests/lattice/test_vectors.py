@@ -460,7 +460,10 @@ class TestContract:
             state, info = step(state, again)
             one_by_one.append(info.configuration)
             assert info.configuration.dtype == model.dtype
-            assert info.flipped >= 1
+            if update == "wolff":
+                assert 1 <= info.flipped <= state.n_spins
+            else:
+                assert info.flipped == state.n_spins * (5 if update == "over-relaxation" else 1)
         np.testing.assert_array_equal(np.concatenate([x for _, x in together]), one_by_one)
         np.testing.assert_array_equal(together[-1][0].spins, state.spins)
         np.testing.assert_array_equal(one_by_one[-1], state.spins.astype(np.float32))
