@@ -3,12 +3,16 @@
 from .arrays import from_arrays
 from .blume_capel import BlumeCapel
 from .chain import Info, State, start, step
+from .chiral_magnet import ChiralMagnet
 from .constrained_xy import ConstrainedXY
 from .ensemble import Ensemble
 from .fully_frustrated_xy import FullyFrustratedXY
 from .generalized_xy import GeneralizedXY
 from .geometry import Honeycomb, Hypercubic, Triangular
+from .heisenberg import Heisenberg
+from .ice import SquareIce
 from .ising import Ising, PlusMinusJ
+from .lebwohl_lasher import LebwohlLasher
 from .model import Known, Model
 from .multispin import multispin
 from .npz import load_npz
@@ -31,19 +35,23 @@ from .xy import XY
 __all__ = [
     "XY",
     "BlumeCapel",
+    "ChiralMagnet",
     "Clock",
     "ConstrainedXY",
     "Ensemble",
     "FullyFrustratedXY",
     "GeneralizedXY",
+    "Heisenberg",
     "Honeycomb",
     "Hypercubic",
     "Info",
     "Ising",
     "Known",
+    "LebwohlLasher",
     "Model",
     "PlusMinusJ",
     "Potts",
+    "SquareIce",
     "State",
     "Tempered",
     "Triangular",
