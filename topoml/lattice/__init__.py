@@ -5,6 +5,7 @@ from .chain import Info, State, start, step
 from .ensemble import Ensemble
 from .geometry import Honeycomb, Hypercubic, Triangular
 from .ising import Ising
+from .loops import plaquette_angles, plaquettes, polyakov_loops, wilson_loops
 from .model import Known, Model
 from .npz import load_npz
 from .observables import (
@@ -14,10 +15,26 @@ from .observables import (
     magnetisation,
     second_moment_correlation_length,
     structure_factors,
-    vortex_density,
-    vortices,
 )
 from .simulate import simulate
+from .skyrmion import skyrmion_charge, skyrmion_density
+from .topology import (
+    clover_charge,
+    clover_charge_density,
+    monopole_currents,
+    topological_charge,
+)
+from .vortex import (
+    VortexPairs,
+    VortexPositions,
+    chirality,
+    half_vortices,
+    vortex_density,
+    vortex_pairs,
+    vortex_positions,
+    vortices,
+    winding_numbers,
+)
 from .xy import XY
 
 __all__ = [
@@ -31,17 +48,34 @@ __all__ = [
     "Model",
     "State",
     "Triangular",
+    "VortexPairs",
+    "VortexPositions",
     "binder",
+    "chirality",
+    "clover_charge",
+    "clover_charge_density",
     "from_arrays",
+    "half_vortices",
     "helicity_modulus",
     "helicity_terms",
     "load_npz",
     "magnetisation",
+    "monopole_currents",
+    "plaquette_angles",
+    "plaquettes",
+    "polyakov_loops",
     "second_moment_correlation_length",
     "simulate",
+    "skyrmion_charge",
+    "skyrmion_density",
     "start",
     "step",
     "structure_factors",
+    "topological_charge",
     "vortex_density",
+    "vortex_pairs",
+    "vortex_positions",
     "vortices",
+    "wilson_loops",
+    "winding_numbers",
 ]
