@@ -20,6 +20,7 @@ from .estimates import (
 from .methods import BlockCrossing, TopologicalStiffness
 from .observables import block_diagrams
 from .resampling import jackknife
+from .reweighting import OverlapError, Reweighting, reweight
 from .transition import Control, Curve, Transition
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "Control",
     "Curve",
     "Estimate",
+    "OverlapError",
+    "Reweighting",
     "ShortChainError",
     "TopologicalStiffness",
     "Transition",
@@ -42,6 +45,7 @@ __all__ = [
     "jackknife",
     "load_npz",
     "magnetisation",
+    "reweight",
     "specific_heat",
     "susceptibility",
     "yardstick",

@@ -1,7 +1,7 @@
 """Errors of correlated chains by their autocorrelation function: the Gamma method."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 _S = 1.5  # the ratio of the exponential to the integrated time that the window allows for
 _ENOUGH = 50  # autocorrelation times that a chain has to last
+_LITTLE = 0.1  # of the error: an ensemble whose own one is smaller need not be known well
 _LEAST = 4  # samples of a chain, below which there is no function of time at all
 
 
@@ -101,7 +102,7 @@ def integrated_autocorrelation_time(series: Any, *, check: bool = True) -> tuple
     found = _windowed(_cleaned(x - x.mean(), np.abs(x).max()))
     answer = (found.tau, found.tau_error)
     if check:
-        _check_length(x.shape[1], found.tau, answer)
+        _check_length("series", x.shape[1], found.tau, answer)
     return answer
 
 
@@ -152,28 +153,31 @@ def gamma(f: Callable[..., float], *series: Any, check: bool = True) -> Estimate
         slope[a] = (_finite(f, ends[1]) - _finite(f, ends[0])) / (ends[1, a] - ends[0, a])
     fluctuation = np.tensordot(slope, x - mean[:, None, None], 1)
     fluctuation = _cleaned(fluctuation, float(np.abs(slope) @ largest))
-    return gamma_of_fluctuations(value, [fluctuation], check=check)
+    return gamma_of_fluctuations(value, {"series": fluctuation}, check=check)
 
 
-def gamma_of_fluctuations(value: float, parts: list[Floats], *, check: bool = True) -> Estimate:
-    """An estimate whose error comes from independent ensembles that are not mixed.
+def gamma_of_fluctuations(
+    value: float, parts: Mapping[str, Floats], *, check: bool = True
+) -> Estimate:
+    """An estimate whose error comes from one or more ensembles, independent of each other.
 
     Args:
         value: The estimate.
-        parts: Of each ensemble, (chain, sample): what a sample adds to the value, times the number
-            of samples of its ensemble; of mean 0.
-        check: As in `integrated_autocorrelation_time`, where the time is that of each ensemble.
+        parts: Of each ensemble, by a name for errors, (chain, sample): what a sample adds to the
+            value, times the number of samples of its ensemble; of mean 0.
+        check: As in `integrated_autocorrelation_time`, where the time is that of each ensemble
+            but of those that add less than 1 % to the variance.
     """
-    found = [_windowed(part) for part in parts]
-    error = math.hypot(*(one.error for one in found))
-    spreads = (one.spread / math.sqrt(part.size) for one, part in zip(found, parts, strict=True))
-    naive = math.hypot(*spreads)
+    found = {name: _windowed(part) for name, part in parts.items()}
+    error = math.hypot(*(one.error for one in found.values()))
+    naive = math.hypot(*(found[name].spread / math.sqrt(x.size) for name, x in parts.items()))
     tau = (error / naive) ** 2 / 2 if naive > 0 else 0.5
-    n_samples = sum(part.size for part in parts)
+    n_samples = sum(x.size for x in parts.values())
     estimate = Estimate(value, error, tau, n_samples / (2 * tau))
     if check:
-        for one, part in zip(found, parts, strict=True):
-            _check_length(part.shape[1], one.tau, estimate)
+        for name in (n for n in parts if found[n].error > _LITTLE * error):
+            x = parts[name]
+            _check_length(name, x.shape[1], found[name].tau, estimate)
     return estimate
 
 
@@ -223,10 +227,10 @@ def _cleaned(fluctuation: Floats, scale: float) -> Floats:
     return fluctuation
 
 
-def _check_length(n_samples: int, tau: float, estimate: object) -> None:
+def _check_length(name: str, n_samples: int, tau: float, estimate: object) -> None:
     if n_samples < _ENOUGH * tau:
         raise ShortChainError(
-            f"`series` has {n_samples} samples a chain with an autocorrelation time of {tau:.3g};"
+            f"`{name}` has {n_samples} samples a chain with an autocorrelation time of {tau:.3g};"
             f" expected at least {_ENOUGH} times that, {math.ceil(_ENOUGH * tau)}. Cure: longer"
             " chains, or check=False for a number that is likely wrong.",
             tau,
