@@ -75,7 +75,7 @@ def integrated_autocorrelation_time(series: Any, *, check: bool = True) -> tuple
     calls tau). R chains are pooled about their common mean, so that chains which disagree count as
     correlated for as long as they last. The window W is where the statistical error and the
     neglected tail together are least, for a tail that decays with :math:`1.5\, \tau`; the bias of
-    :math:`\bar a` is corrected. O(N log N).
+    :math:`\bar a` is corrected. O(N log N). A number, without gradient.
 
     Args:
         series: (chain, sample), in the order of time; numpy or torch. A series that does not vary
@@ -89,8 +89,8 @@ def integrated_autocorrelation_time(series: Any, *, check: bool = True) -> tuple
         ShortChainError: Chains shorter than 50 tau; it carries ``tau``.
         InputError: Fewer than 4 samples a chain, another shape, NaN or infinity.
 
-    Source: U. Wolff, Comput. Phys. Commun. 156, 143 (2004), hep-lat/0306017: the windowing
-        procedure of section 3.3 with S = 1.5, the error of tau of eq. (42), the bias of eq. (49).
+    Source: U. Wolff, Comput. Phys. Commun. 156, 143 (2004), hep-lat/0306017: the
+        automatic windowing with S = 1.5, the error of tau of eq. (42), the bias of eq. (49).
 
     Example:
         >>> import numpy as np

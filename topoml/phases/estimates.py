@@ -3,7 +3,7 @@
 Every function takes an ensemble, one of its sizes and one of its temperatures, and the errors from
 ``errors``: `gamma`, or `jackknife` over blocks of whole chains, which also takes the bias of a
 curved function off its value. All of them refuse chains shorter than 50 autocorrelation times
-unless ``check`` is False.
+(`ShortChainError`) unless ``check`` is False. Plain numbers, without gradients.
 """
 
 import math
@@ -42,7 +42,7 @@ class Errors(Protocol):
 def energy(
     ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
 ) -> Estimate:
-    r"""Energy per site, :math:`\langle E \rangle / N`, of an ensemble with a model."""
+    r"""Energy per site, :math:`\langle E \rangle / N`, in the unit of the model's J."""
     e = ensemble.energy(size=size, temperature=temperature)
     return errors(lambda mean: mean, e, check=check)
 
@@ -50,7 +50,10 @@ def energy(
 def specific_heat(
     ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
 ) -> Estimate:
-    r"""Specific heat per site, :math:`(\langle E^2 \rangle - \langle E \rangle^2) / (N T^2)`."""
+    r"""Specific heat per site, :math:`(\langle E^2 \rangle - \langle E \rangle^2) / (N T^2)`.
+
+    Dimensionless; needs the model of the ensemble.
+    """
     e = ensemble.energy(size=size, temperature=temperature)
     e = e - e.mean()
     factor = _n_sites(ensemble, size, temperature) / temperature**2
@@ -118,6 +121,7 @@ def correlation_length(
     Raises:
         InputError: S(0) is not larger than S(2 pi / L) by more than its error, as far above T_c.
     """
+    _check_square(ensemble)
     observable = CorrelationLength(ensemble.manifold, size)
     columns = columns_at(ensemble, observable, size, temperature)
     factor = 1 / (2 * size * math.sin(math.pi / size))
@@ -153,6 +157,7 @@ def helicity_modulus(
             f"`ensemble` has model {ensemble.model} on {ensemble.manifold!r}; expected angles of an"
             " XY model. Cure: J=... for angles whose coupling you know."
         )
+    _check_square(ensemble)
     J = ensemble.model.J if J is None else J  # type: ignore[union-attr]
     columns = columns_at(ensemble, Helicity(J), size, temperature)
     cosine, sine = columns[..., 0], columns[..., 1]
@@ -171,6 +176,15 @@ def _moments(ensemble: Ensemble, size: int, temperature: float) -> tuple[Floats,
     columns = columns_at(ensemble, Binder(order), size, temperature)
     unit = order.largest**2
     return columns[..., 0] / unit, columns[..., 1] / unit**2
+
+
+def _check_square(ensemble: Ensemble) -> None:
+    lattice = getattr(ensemble.model, "lattice", "square")
+    if lattice != "square":
+        raise InputError(
+            f"`ensemble` is on the lattice {lattice!r}; expected 'square', whose two axes these"
+            " formulas take for orthogonal."
+        )
 
 
 def _n_sites(ensemble: Ensemble, size: int, temperature: float) -> int:
