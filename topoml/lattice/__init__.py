@@ -1,12 +1,14 @@
 """Floor 3: models on lattices, their samplers, observables and ensembles of configurations."""
 
 from .arrays import from_arrays
+from .blume_capel import BlumeCapel
 from .chain import Info, State, start, step
 from .ensemble import Ensemble
 from .geometry import Honeycomb, Hypercubic, Triangular
-from .ising import Ising
+from .ising import Ising, PlusMinusJ
 from .loops import plaquette_angles, plaquettes, polyakov_loops, wilson_loops
 from .model import Known, Model
+from .multispin import multispin
 from .npz import load_npz
 from .observables import (
     binder,
@@ -16,6 +18,7 @@ from .observables import (
     second_moment_correlation_length,
     structure_factors,
 )
+from .potts import Clock, Potts
 from .simulate import simulate
 from .skyrmion import skyrmion_charge, skyrmion_density
 from .topology import (
@@ -39,6 +42,8 @@ from .xy import XY
 
 __all__ = [
     "XY",
+    "BlumeCapel",
+    "Clock",
     "Ensemble",
     "Honeycomb",
     "Hypercubic",
@@ -46,6 +51,8 @@ __all__ = [
     "Ising",
     "Known",
     "Model",
+    "PlusMinusJ",
+    "Potts",
     "State",
     "Triangular",
     "VortexPairs",
@@ -61,6 +68,7 @@ __all__ = [
     "load_npz",
     "magnetisation",
     "monopole_currents",
+    "multispin",
     "plaquette_angles",
     "plaquettes",
     "polyakov_loops",
