@@ -13,6 +13,7 @@ from .heisenberg import Heisenberg
 from .ice import SquareIce
 from .ising import Ising, PlusMinusJ
 from .lebwohl_lasher import LebwohlLasher
+from .loops import plaquette_angles, plaquettes, polyakov_loops, wilson_loops
 from .model import Known, Model
 from .multispin import multispin
 from .npz import load_npz
@@ -23,13 +24,24 @@ from .observables import (
     magnetisation,
     second_moment_correlation_length,
     structure_factors,
-    vortex_density,
-    vortices,
 )
 from .potts import Clock, Potts
 from .simulate import simulate
+from .skyrmion import skyrmion_charge, skyrmion_density
 from .tempering import Tempered, tempering
+from .topology import clover_charge, clover_charge_density, monopole_currents, topological_charge
 from .villain import Villain
+from .vortex import (
+    VortexPairs,
+    VortexPositions,
+    chirality,
+    half_vortices,
+    vortex_density,
+    vortex_pairs,
+    vortex_positions,
+    vortices,
+    winding_numbers,
+)
 from .xy import XY
 
 __all__ = [
@@ -56,19 +68,36 @@ __all__ = [
     "Tempered",
     "Triangular",
     "Villain",
+    "VortexPairs",
+    "VortexPositions",
     "binder",
+    "chirality",
+    "clover_charge",
+    "clover_charge_density",
     "from_arrays",
+    "half_vortices",
     "helicity_modulus",
     "helicity_terms",
     "load_npz",
     "magnetisation",
+    "monopole_currents",
     "multispin",
+    "plaquette_angles",
+    "plaquettes",
+    "polyakov_loops",
     "second_moment_correlation_length",
     "simulate",
+    "skyrmion_charge",
+    "skyrmion_density",
     "start",
     "step",
     "structure_factors",
     "tempering",
+    "topological_charge",
     "vortex_density",
+    "vortex_pairs",
+    "vortex_positions",
     "vortices",
+    "wilson_loops",
+    "winding_numbers",
 ]
