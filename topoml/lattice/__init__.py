@@ -3,6 +3,8 @@
 from .arrays import from_arrays
 from .chain import Info, State, start, step
 from .ensemble import Ensemble
+from .gauge_abelian import U1Gauge, Z2Gauge
+from .gauge_su import SU2Gauge, SU3Gauge
 from .geometry import Honeycomb, Hypercubic, Triangular
 from .ising import Ising
 from .model import Known, Model
@@ -29,8 +31,12 @@ __all__ = [
     "Ising",
     "Known",
     "Model",
+    "SU2Gauge",
+    "SU3Gauge",
     "State",
     "Triangular",
+    "U1Gauge",
+    "Z2Gauge",
     "binder",
     "from_arrays",
     "helicity_modulus",
