@@ -7,6 +7,8 @@ from .chiral_magnet import ChiralMagnet
 from .constrained_xy import ConstrainedXY
 from .ensemble import Ensemble
 from .fully_frustrated_xy import FullyFrustratedXY
+from .gauge_abelian import U1Gauge, Z2Gauge
+from .gauge_su import SU2Gauge, SU3Gauge
 from .generalized_xy import GeneralizedXY
 from .geometry import Honeycomb, Hypercubic, Triangular
 from .heisenberg import Heisenberg
@@ -63,13 +65,17 @@ __all__ = [
     "Model",
     "PlusMinusJ",
     "Potts",
+    "SU2Gauge",
+    "SU3Gauge",
     "SquareIce",
     "State",
     "Tempered",
     "Triangular",
+    "U1Gauge",
     "Villain",
     "VortexPairs",
     "VortexPositions",
+    "Z2Gauge",
     "binder",
     "chirality",
     "clover_charge",
