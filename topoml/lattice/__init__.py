@@ -1,7 +1,11 @@
 """Floor 3: models on lattices, their samplers, observables and ensembles of configurations."""
 
+import importlib
+from typing import Any
+
 from .arrays import from_arrays
 from .chain import Info, State, start, step
+from .custom import CustomModel
 from .ensemble import Ensemble
 from .geometry import Honeycomb, Hypercubic, Triangular
 from .ising import Ising
@@ -17,24 +21,35 @@ from .observables import (
     vortex_density,
     vortices,
 )
+from .phi4 import Phi4
 from .simulate import simulate
 from .xy import XY
 
 __all__ = [
+    "LEAPFROG",
+    "OMELYAN",
     "XY",
+    "CustomModel",
     "Ensemble",
+    "HMCInfo",
+    "HMCState",
     "Honeycomb",
     "Hypercubic",
     "Info",
+    "Integrator",
     "Ising",
     "Known",
     "Model",
+    "Phi4",
     "State",
     "Triangular",
     "binder",
     "from_arrays",
     "helicity_modulus",
     "helicity_terms",
+    "hmc_start",
+    "hmc_step",
+    "hmc_tuned",
     "load_npz",
     "magnetisation",
     "second_moment_correlation_length",
@@ -45,3 +60,23 @@ __all__ = [
     "vortex_density",
     "vortices",
 ]
+
+_OF_TORCH = frozenset(
+    {
+        "LEAPFROG",
+        "OMELYAN",
+        "HMCInfo",
+        "HMCState",
+        "Integrator",
+        "hmc_start",
+        "hmc_step",
+        "hmc_tuned",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """The names of `hmc`, which alone in this package imports torch, on first use."""
+    if name in _OF_TORCH:
+        return getattr(importlib.import_module(".hmc", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

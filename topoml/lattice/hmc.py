@@ -282,7 +282,7 @@ def sample_by_hmc(
 @lru_cache(maxsize=1024)
 def _step_size(model: Model, shape: tuple[int, ...], temperature: float) -> float:
     rng = np.random.default_rng(0)
-    state = _of_model(model, model.random_state(shape, rng), temperature, 1.0)
+    state = _of_model(model, model.ordered(shape), temperature, 1.0)
     _check_action(state.action, state.field, name="energy")
 
     def run(scale: float) -> float:
