@@ -1,10 +1,14 @@
 """Floor 3: models on lattices, their samplers, observables and ensembles of configurations."""
 
+import importlib
+from typing import Any
+
 from .arrays import from_arrays
 from .blume_capel import BlumeCapel
 from .chain import Info, State, start, step
 from .chiral_magnet import ChiralMagnet
 from .constrained_xy import ConstrainedXY
+from .custom import CustomModel
 from .ensemble import Ensemble
 from .fully_frustrated_xy import FullyFrustratedXY
 from .gauge_abelian import U1Gauge, Z2Gauge
@@ -27,6 +31,7 @@ from .observables import (
     second_moment_correlation_length,
     structure_factors,
 )
+from .phi4 import Phi4
 from .potts import Clock, Potts
 from .simulate import simulate
 from .skyrmion import skyrmion_charge, skyrmion_density
@@ -47,22 +52,30 @@ from .vortex import (
 from .xy import XY
 
 __all__ = [
+    "LEAPFROG",
+    "OMELYAN",
     "XY",
+    "Any",
     "BlumeCapel",
     "ChiralMagnet",
     "Clock",
     "ConstrainedXY",
+    "CustomModel",
     "Ensemble",
     "FullyFrustratedXY",
     "GeneralizedXY",
+    "HMCInfo",
+    "HMCState",
     "Heisenberg",
     "Honeycomb",
     "Hypercubic",
     "Info",
+    "Integrator",
     "Ising",
     "Known",
     "LebwohlLasher",
     "Model",
+    "Phi4",
     "PlusMinusJ",
     "Potts",
     "SU2Gauge",
@@ -84,6 +97,9 @@ __all__ = [
     "half_vortices",
     "helicity_modulus",
     "helicity_terms",
+    "hmc_start",
+    "hmc_step",
+    "hmc_tuned",
     "load_npz",
     "magnetisation",
     "monopole_currents",
