@@ -55,7 +55,6 @@ __all__ = [
     "LEAPFROG",
     "OMELYAN",
     "XY",
-    "Any",
     "BlumeCapel",
     "ChiralMagnet",
     "Clock",
@@ -123,3 +122,23 @@ __all__ = [
     "wilson_loops",
     "winding_numbers",
 ]
+
+_OF_TORCH = frozenset(
+    {
+        "LEAPFROG",
+        "OMELYAN",
+        "HMCInfo",
+        "HMCState",
+        "Integrator",
+        "hmc_start",
+        "hmc_step",
+        "hmc_tuned",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """The names of `hmc`, which alone in this package imports torch, on first use."""
+    if name in _OF_TORCH:
+        return getattr(importlib.import_module(".hmc", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
