@@ -9,20 +9,22 @@ from .chain import Info, State, start, step
 from .chiral_magnet import ChiralMagnet
 from .constrained_xy import ConstrainedXY
 from .custom import CustomModel
-from .ensemble import Ensemble
+from .ensemble import Ensemble, open_units
 from .fully_frustrated_xy import FullyFrustratedXY
 from .gauge_abelian import U1Gauge, Z2Gauge
 from .gauge_su import SU2Gauge, SU3Gauge
 from .generalized_xy import GeneralizedXY
 from .geometry import Honeycomb, Hypercubic, Triangular
+from .hdf5 import load_hdf5
 from .heisenberg import Heisenberg
 from .ice import SquareIce
 from .ising import Ising, PlusMinusJ
 from .lebwohl_lasher import LebwohlLasher
+from .load import load
 from .loops import plaquette_angles, plaquettes, polyakov_loops, wilson_loops
 from .model import Known, Model
 from .multispin import multispin
-from .npz import load_npz
+from .npz import load_npz, save_npz
 from .observables import (
     binder,
     helicity_modulus,
@@ -49,6 +51,8 @@ from .vortex import (
     vortices,
     winding_numbers,
 )
+from .text import load_text
+from .verify import verify
 from .xy import XY
 
 __all__ = [
@@ -99,13 +103,18 @@ __all__ = [
     "hmc_start",
     "hmc_step",
     "hmc_tuned",
+    "load",
+    "load_hdf5",
     "load_npz",
+    "load_text",
     "magnetisation",
     "monopole_currents",
     "multispin",
     "plaquette_angles",
     "plaquettes",
     "polyakov_loops",
+    "open_units",
+    "save_npz",
     "second_moment_correlation_length",
     "simulate",
     "skyrmion_charge",
@@ -115,6 +124,7 @@ __all__ = [
     "structure_factors",
     "tempering",
     "topological_charge",
+    "verify",
     "vortex_density",
     "vortex_pairs",
     "vortex_positions",

@@ -1,8 +1,10 @@
 """Independent Markov chains of a model, over sizes and temperatures."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from .. import __version__
+from .._core.errors import InputError
 from ._arguments import (
     check_integer,
     check_jobs,
@@ -18,12 +21,14 @@ from ._arguments import (
     check_start,
     check_temperatures,
 )
-from .chain import blocks, thermalisation
+from .chain import blocks, stream, thermalisation
 from .chain import start as begin
 from .ensemble import Ensemble
+from .fill import fill
 from .model import Model, check_update
+from .store import described
 
-__all__ = ["simulate", "stream"]
+__all__ = ["simulate"]
 
 _THERMALISATION = 100  # steps, each flipping about every spin once
 
@@ -38,17 +43,6 @@ class _StoppedError(Exception):
     """Another unit failed, or the user pressed Ctrl-C."""
 
 
-def stream(seed: int, *, size: int, temperature: float, chain: int) -> np.random.Generator:
-    """The generator of one chain, keyed by what it simulates and not by a running number.
-
-    So a chain has the same bits whichever other sizes and temperatures run beside it. The key
-    takes the temperature by the 64 bits of its float.
-    """
-    bits = int(np.float64(temperature).view(np.uint64))
-    key = (size, bits >> 32, bits & 0xFFFFFFFF, chain)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
 def simulate(
     model: Model,
     *,
@@ -61,6 +55,8 @@ def simulate(
     start: str = "ordered",
     n_jobs: int | None = None,
     progress: bool = False,
+    store: str | os.PathLike[str] | None = None,
+    scheduler: str | None = None,
 ) -> Ensemble:
     """Sample ``model`` on lattices of sides L by one of its updates.
 
@@ -72,6 +68,11 @@ def simulate(
     Chains of one (L, T) are independent, so that the scatter of their means gives an error that
     needs no autocorrelation time. Ctrl-C stops within a fraction of a second up to L = 1000.
 
+    With ``store`` the same bits go to a folder instead of memory, in units of some 4 MB. The same
+    call again goes on where a run was stopped, also by kill -9, and does nothing to a finished
+    one. The ensemble that comes back is read when asked for; see `Ensemble.open`, `open_units`
+    and `verify`.
+
     Args:
         model: `Ising`, `XY`, ..., or anything with the methods of `Model`.
         sizes: Sides L, integers from 1 to 32767.
@@ -82,8 +83,18 @@ def simulate(
         update: One of ``model.updates``; the first, if left out.
         start: "ordered", or "random", which draws each chain's first state from its own stream.
             Where the two disagree the chains are too short, or the transition is of first order.
-        n_jobs: Threads; None is one a core. More of them change the time only.
-        progress: A bar on stderr, while stderr is a terminal.
+        n_jobs: Threads, or processes with a store; None is one a core. More of them change the
+            time only.
+        progress: A bar on stderr, with the time left, while stderr is a terminal.
+        store: A folder that is new, empty, or a store begun with the same arguments.
+        scheduler: Address of a Dask scheduler (``tcp://HOST:PORT``), whose workers fill the store
+            instead of processes of this machine. They all see its folder by the same path.
+
+    Raises:
+        InputError: One line that names the argument, or says what is wrong with the store: begun
+            with another argument, of another version, being filled by another run, not a store,
+            read-only, disk full. Nothing is harmed: what is done stays.
+        TopomlError: Workers died again and again; what they were at is named.
 
     Example:
         >>> from topoml.lattice import Ising
@@ -100,6 +111,18 @@ def simulate(
     check_update(update, model.updates)
     check_start(start)
 
+    if store is not None:
+        about = described(
+            model, sizes=sides, temperatures=ts, samples=samples, seed=seed, n_chains=n_chains,
+            update=update, start=start, thermalisation=_THERMALISATION,
+        )  # fmt: skip
+        fill(Path(store), model, about, n_jobs=n_jobs, scheduler=scheduler, progress=progress)
+        return Ensemble.open(store, model=model)
+    if scheduler is not None:
+        raise InputError(
+            f"`scheduler` is {scheduler!r} without a store; expected both, as workers write to "
+            "one. Give store=..."
+        )
     data = {
         size: {
             t: np.empty((n_chains, per_chain, *model.shape(size), *model.components), model.dtype)

@@ -98,7 +98,11 @@ class OrderParameter:
         """
         if ensemble.manifold != "discrete":
             return cls(ensemble.manifold)
-        arrays = (x for of_size in ensemble.data.values() for x in of_size.values())
+        arrays = (
+            ensemble.configurations(size=size, temperature=t)
+            for size in ensemble.sizes
+            for t in ensemble.temperatures_of(size)
+        )
         q = getattr(ensemble.model, "q", None) or max(2, 1 + max(int(x.max()) for x in arrays))
         if q > _MOST_STATES:
             raise InputError(
