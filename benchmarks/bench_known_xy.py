@@ -108,7 +108,7 @@ def nematic_xy(quick: bool, seed: int) -> Row:
     model = GeneralizedXY(0.15)
     known = model.known_transition
     around = known.value * (1 + np.linspace(-0.045, 0.045, 7))
-    sizes, samples = ([8, 16], 3200) if quick else ([16, 32], 12_800)
+    sizes, samples = ([8, 16], 1600) if quick else ([16, 32], 12_800)
     return crossing(model, sizes, around.round(4), samples, seed, known)
 
 
@@ -126,7 +126,7 @@ def flow(model, quick, seed):
     """By the classical yardstick of `detect`."""
     known = model.known_transition
     around = known.value * np.linspace(0.9, 1.15, 8)
-    sizes, samples = ([8, 16, 32], 640) if quick else ([16, 32, 64], 3200)
+    sizes, samples = ([8, 16, 32], 320) if quick else ([16, 32, 64], 3200)
     ensemble = simulate(
         model, sizes=sizes, temperatures=around.round(4), samples=samples, seed=seed, n_chains=16
     )
