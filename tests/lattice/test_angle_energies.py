@@ -117,7 +117,7 @@ def test_villain_in_an_ensemble():
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_every_update_can_be_simulated(model):
-    start = "ordered" if model.name == "constrained xy" else "random"
+    start = "ordered" if model.name == "constrained-xy" else "random"
     for update in model.updates:
         e = simulate(model, sizes=[4], temperatures=[0.7], samples=16, seed=4, update=update,
                      start=start, n_jobs=1)  # fmt: skip

@@ -38,7 +38,9 @@ from .potts import Clock, Potts
 from .simulate import simulate
 from .skyrmion import skyrmion_charge, skyrmion_density
 from .tempering import Tempered, tempering
+from .text import load_text
 from .topology import clover_charge, clover_charge_density, monopole_currents, topological_charge
+from .verify import verify
 from .villain import Villain
 from .vortex import (
     VortexPairs,
@@ -51,8 +53,6 @@ from .vortex import (
     vortices,
     winding_numbers,
 )
-from .text import load_text
-from .verify import verify
 from .xy import XY
 
 __all__ = [
@@ -110,10 +110,10 @@ __all__ = [
     "magnetisation",
     "monopole_currents",
     "multispin",
+    "open_units",
     "plaquette_angles",
     "plaquettes",
     "polyakov_loops",
-    "open_units",
     "save_npz",
     "second_moment_correlation_length",
     "simulate",

@@ -74,7 +74,7 @@ class ChiralMagnet:
 
     name: ClassVar[str] = "chiral-magnet"
     manifold: ClassVar[str] = "sphere"
-    symmetry: ClassVar[str] = "rotations of lattice and spins together"
+    symmetry: ClassVar[str] = "spin-orbit C4"
     order: ClassVar[str] = "unknown"
     known_transition: ClassVar[None] = None
     updates: ClassVar[tuple[str, ...]] = ("heat bath", "over-relaxation", "metropolis")

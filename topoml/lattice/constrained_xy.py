@@ -38,7 +38,7 @@ class ConstrainedXY(AngleModel):
     delta: float
     lattice: str = "square"
 
-    name: ClassVar[str] = "constrained xy"
+    name: ClassVar[str] = "constrained-xy"
     symmetry: ClassVar[str] = "O(2)"
     order: ClassVar[str] = "BKT"
     updates: ClassVar[tuple[str, ...]] = ("wolff", "swendsen-wang", "metropolis")

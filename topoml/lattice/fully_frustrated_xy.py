@@ -47,7 +47,7 @@ class FullyFrustratedXY(AngleModel):
     J: float = 1.0
     lattice: str = field(default="square", init=False, repr=False)
 
-    name: ClassVar[str] = "fully frustrated xy"
+    name: ClassVar[str] = "fully-frustrated-xy"
     symmetry: ClassVar[str] = "O(2) x Z2"
     order: ClassVar[str] = "Ising, then BKT"
     updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath", "metropolis")

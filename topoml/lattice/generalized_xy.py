@@ -43,7 +43,7 @@ class GeneralizedXY(AngleModel):
     q: int = 2
     lattice: str = "square"
 
-    name: ClassVar[str] = "generalized xy"
+    name: ClassVar[str] = "generalized-xy"
     symmetry: ClassVar[str] = "O(2)"
     updates: ClassVar[tuple[str, ...]] = ("wolff", "swendsen-wang", "metropolis")
 
