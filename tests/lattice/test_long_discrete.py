@@ -66,12 +66,12 @@ def test_infinite_lattice():
 def test_latent_heat_of_potts():
     """Both phases of q = 10 at T_c from starts of their own, which they do not leave.
 
-    Sides of 8 correlation lengths.
+    Sides of 15 correlation lengths.
     """
     middle, latent = -(1 + 1 / math.sqrt(10)), 0.6960494
     T = Potts(10).known_transition.value
     for start, sign in (("ordered", -1), ("random", 1)):
-        _, e = run(Potts(10), 80, T, 500, 5, update="heat bath", start=start)
+        _, e = run(Potts(10), 160, T, 600, 5, update="heat bath", start=start)
         check(e[:, 200:].mean(1), middle + sign * latent / 2, 1e-3)
 
 
