@@ -9,17 +9,23 @@ import pytest
 import xarray
 
 import topoml.lattice.store as stores
+from topoml._core.errors import InputError
 from topoml.lattice import (
     XY,
     Clock,
+    CustomModel,
     Ensemble,
+    Heisenberg,
     Ising,
     PlusMinusJ,
     Potts,
+    SU2Gauge,
+    Villain,
+    Z2Gauge,
     open_units,
     simulate,
     verify,
-)
+)  # fmt: skip
 from topoml.lattice.catalogue import models
 
 CASE = {"sizes": [3], "temperatures": [1.5, 0.7], "samples": 14, "seed": 4, "n_chains": 2}
@@ -69,25 +75,33 @@ class Links:
         return out, spins.size * samples * rounds
 
 
-MODELS = [
-    (Ising(), "wolff", "ordered"),
+QUICK = [
     (Ising(lattice="cubic"), "swendsen-wang", "random"),
+    (Potts(q=4, lattice="triangular"), "wolff", "random"),
+    (Villain(), None, "ordered"),
+    (Heisenberg(), None, "ordered"),
+    (Links(), "redraw", "ordered"),
+    (Links(2, "bool"), "redraw", "random"),
+]
+SLOW = [
+    (Ising(), "wolff", "ordered"),
     (Ising(lattice="honeycomb", field=0.3), "heat bath", "ordered"),
     (PlusMinusJ(realisation=3), "metropolis", "random"),
-    (Potts(q=4, lattice="triangular"), "wolff", "random"),
     (Clock(q=5), "metropolis", "ordered"),
     (XY(), "wolff", "random"),
-    (Links(), "redraw", "ordered"),
+    (Z2Gauge(), None, "random"),
+    (SU2Gauge(), None, "ordered"),
     (Links(kind="uint8"), "redraw", "random"),
     (Links(2, "float32"), "redraw", "ordered"),
-    (Links(2, "bool"), "redraw", "ordered"),
 ]
+MODELS = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
 
 
 @pytest.mark.parametrize(("model", "update", "start"), MODELS, ids=lambda x: str(x))
 def test_bits_are_those_of_memory(model, update, start, tmp_path, monkeypatch):
     n_bytes = 3 * np.prod([*model.shape(3), *model.components]) * model.dtype.itemsize
     monkeypatch.setattr(stores, "_UNIT_BYTES", int(n_bytes))  # 3 samples, so that 7 are 3 units
+    update = model.updates[0] if update is None else update
     options = {"update": update, "start": start}
     simulate(model, **CASE, **options, n_jobs=1, store=tmp_path / "s")
     stored = Ensemble.open(tmp_path / "s")
@@ -126,7 +140,33 @@ def magnetisations(model, x):
         return np.stack([np.cos(rows).mean(-1), np.sin(rows).mean(-1)], -1)
     if model.manifold == "discrete":
         return np.apply_along_axis(np.bincount, -1, rows, minlength=4) / rows.shape[-1]
+    if model.manifold == "sphere":
+        return x.reshape(*x.shape[:2], -1, 3).mean(-2)
     return None
+
+
+def test_functions_are_known_by_their_code(tmp_path):
+    """The energy of one's own model may not change between two runs of a store."""
+
+    def energy(x, scale=2.0):
+        return scale * (x - x.roll(1, -1)).square()
+
+    def other(x, scale=2.0):
+        return scale * (x - x.roll(1, -2)).square()
+
+    def model(function):
+        return CustomModel(function, manifold="real", reach=1)
+
+    case = {**CASE, "update": "metropolis", "n_jobs": 1, "store": tmp_path / "s"}
+    stored = simulate(model(energy), **case)
+    other.__qualname__ = energy.__qualname__
+    with pytest.raises(InputError, match=r"`model.function` is '.*energy, code .*'; expected '"):
+        simulate(model(other), **case)
+    with pytest.raises(InputError, match="as the store has it"):
+        Ensemble.open(tmp_path / "s", model=model(other))
+    again = Ensemble.open(tmp_path / "s", model=model(energy))
+    x, y = (e.energy(size=3, temperature=0.7) for e in (again, stored))
+    np.testing.assert_array_equal(x, y)
 
 
 def test_every_model_of_topoml_is_found_by_its_name():
