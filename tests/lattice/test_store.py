@@ -47,8 +47,9 @@ def finished(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("model", [Ising(), XY(J=0.7)], ids=lambda m: m.name)
-@pytest.mark.parametrize("unit_bytes", [64, 1 << 22])
+@pytest.mark.parametrize(
+    ("model", "unit_bytes"), [(Ising(), 64), (XY(J=0.7), 500), (XY(), 1 << 22)]
+)
 def test_bits_are_those_of_memory(model, unit_bytes, tmp_path, monkeypatch):
     monkeypatch.setattr(stores, "_UNIT_BYTES", unit_bytes)
     stored = simulate(model, **CASE, n_jobs=1, store=tmp_path / "s")
@@ -115,7 +116,7 @@ def test_units_stream_in_order(finished):
 def test_provenance_and_xarray(finished):
     about = json.loads((finished / "zarr.json").read_text())["attributes"]
     assert about["model"] == "ising"
-    assert about["parameters"] == {"J": 1.0}
+    assert about["parameters"]["J"] == 1.0
     assert (about["update"], about["start"]) == ("wolff", "ordered")
     assert {"version", "seed", "thermalisation", "manifold", "samples"} <= set(about)
     data = xarray.open_zarr(finished, group="L4", consolidated=False)
