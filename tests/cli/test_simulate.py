@@ -71,7 +71,7 @@ def test_parameters_updates_and_starts(tmp_path, capsys):
     out = ["--out", str(tmp_path / "s")]
     options = ["--set", "J=2", "--start", "random", "--update", "wolff"]
     assert main(["simulate", "xy", *ARGUMENTS, *out, *options]) == 0
-    assert "model=XY(J=2)" in capsys.readouterr().out
+    assert "model=XY(J=2, " in capsys.readouterr().out
     stored = Ensemble.open(tmp_path / "s").configurations(size=4, temperature=1.0)
     case = {"sizes": [4], "temperatures": [1.0], "samples": 8, "seed": 3, "n_chains": 2}
     memory = simulate(XY(J=2), **case, start="random")

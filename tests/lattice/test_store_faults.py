@@ -121,8 +121,8 @@ def test_control_the_flag_first(tmp_path, right, monkeypatch):
         honest(group, model, unit, *rest)
 
     monkeypatch.setattr(fill, "write_unit", flag_first)
-    crashes, before, _ = crash_everywhere(tmp_path, right, stride=4)
-    assert before > crashes / 4 / 6
+    crashes, before, _ = crash_everywhere(tmp_path, right, stride=2)
+    assert before > crashes / 2 / 6
 
 
 def test_control_append(tmp_path):
