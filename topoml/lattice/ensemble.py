@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.errors import InputError
-from .model import Model
+from .model import EffectiveModel, Model
 
 __all__ = ["MANIFOLDS", "Ensemble"]
 
@@ -88,7 +88,11 @@ class Ensemble:
         out = np.empty(len(rows))
         at_once = max(1, _CHUNK // n_sites)
         for i in range(0, len(rows), at_once):
-            out[i : i + at_once] = self.model.energy(rows[i : i + at_once])
+            part = rows[i : i + at_once]
+            if isinstance(self.model, EffectiveModel):
+                out[i : i + at_once] = self.model.energy(part, temperature=temperature)
+            else:
+                out[i : i + at_once] = self.model.energy(part)
         return (out / n_sites).reshape(x.shape[:2])
 
     def _of_size(self, size: int) -> Mapping[float, NDArray[Any]]:

@@ -1,19 +1,23 @@
 """Independent Markov chains of a model, over sizes and temperatures."""
 
-import math
-import operator
-import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from .. import __version__
-from .._core.errors import InputError
+from ._arguments import (
+    check_integer,
+    check_jobs,
+    check_samples,
+    check_sizes,
+    check_start,
+    check_temperatures,
+)
 from .chain import blocks, thermalisation
 from .chain import start as begin
 from .ensemble import Ensemble
@@ -22,7 +26,6 @@ from .model import Model, check_update
 __all__ = ["simulate", "stream"]
 
 _THERMALISATION = 100  # steps, each flipping about every spin once
-_LARGEST = 2**15 - 1  # side: the kernels pack two coordinates into an int32
 
 
 class _Unit(NamedTuple):
@@ -88,24 +91,14 @@ def simulate(
         >>> e.configurations(size=4, temperature=2.0).shape
         (8, 1, 4, 4)
     """
-    sides = [_integer("sizes", size, 1, _LARGEST) for size in _listed("sizes", sizes)]
-    ts = [_temperature(t) for t in _listed("temperatures", temperatures)]
-    _check_distinct("sizes", sides)
-    _check_distinct("temperatures", ts)
-    samples = _integer("samples", samples, 1)
-    n_chains = _integer("n_chains", n_chains, 1)
-    seed = _integer("seed", seed, 0)
-    n_jobs = _cores() if n_jobs is None else _integer("n_jobs", n_jobs, 1)
+    sides = check_sizes(sizes)
+    ts = check_temperatures(temperatures)
+    per_chain = check_samples(samples, n_chains)
+    seed = check_integer("seed", seed, 0)
+    n_jobs = check_jobs(n_jobs)
     update = model.updates[0] if update is None else update
     check_update(update, model.updates)
-    if start not in ("ordered", "random"):
-        raise InputError(f"`start` is {start!r}; expected 'ordered' or 'random'.")
-    per_chain, rest = divmod(samples, n_chains)
-    if rest:
-        raise InputError(
-            f"`samples` is {samples}; expected a multiple of n_chains = {n_chains}. "
-            f"Use samples={samples - rest + n_chains} or another n_chains."
-        )
+    check_start(start)
 
     data = {
         size: {
@@ -183,41 +176,3 @@ def _run(
 def _off(progress: bool) -> bool | None:
     """Tqdm's ``disable``: None leaves the bar out where stderr is not a terminal."""
     return None if progress else True
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _listed(name: str, values: object) -> list[Any]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InputError(f"`{name}` is {values!r}; expected a list of numbers. Use [{values!r}].")
-    listed = list(values)
-    if not listed:
-        raise InputError(f"`{name}` is empty; expected at least one number.")
-    return listed
-
-
-def _check_distinct(name: str, values: list[Any]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise InputError(f"`{name}` lists {value!r} twice; expected distinct numbers.")
-
-
-def _integer(name: str, value: object, least: int, most: int | None = None) -> int:
-    number = None
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool | np.bool_):
-        number = operator.index(value)
-    if number is None or number < least or number > (most or math.inf):
-        upper = "" if most is None else f" and at most {most}"
-        raise InputError(f"`{name}` is {value!r}; expected an integer of at least {least}{upper}.")
-    return number
-
-
-def _temperature(value: object) -> float:
-    number = math.nan
-    if isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_):
-        number = float(value)
-    if not 0.0 < number < math.inf:
-        raise InputError(f"`temperatures` holds {value!r}; expected finite numbers above 0.")
-    return number
