@@ -156,7 +156,7 @@ class TestCloverCharge:
         np.testing.assert_allclose(of_torch.numpy(), found, rtol=0, atol=1e-5)  # 100 roundings
 
     def test_gradient(self):
-        u = torch.from_numpy(haar(np.random.default_rng(7), 2, 4, 1, 2, 1, 2)).requires_grad_()
+        u = torch.from_numpy(haar(np.random.default_rng(7), 2, 4, 1, 1, 1, 2)).requires_grad_()
         assert torch.autograd.gradcheck(clover_charge_density, u)
 
     def test_refusals(self):

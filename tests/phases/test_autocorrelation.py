@@ -154,21 +154,20 @@ def curved(a, b):
     return (b - (a + 1) ** 2) / b
 
 
-COVERAGE = [
-    (0.0, 1, 500),
-    (0.5, 4, 400),
-    (0.9, 1, 4000),
-    (0.9, 8, 1000),
-]
+SLOW = [(0.9, 1, 4000), (0.9, 8, 1000)]
+COVERAGE = [(gamma, 0.0, 1, 500), (gamma, 0.5, 4, 400)]
+COVERAGE += [(errors, *case) for errors in (gamma, jackknife) for case in SLOW]
 
 
 class TestCoverage:
-    @pytest.mark.parametrize(("phi", "n_chains", "n"), COVERAGE)
-    @pytest.mark.parametrize("errors", [gamma, jackknife])
-    def test_bars(self, phi, n_chains, n, errors):
-        """68 % bars hold the truth in 60 to 76 % of 150 runs; naive bars do not (control)."""
+    @pytest.mark.parametrize(("errors", "phi", "n_chains", "n"), COVERAGE)
+    def test_bars(self, errors, phi, n_chains, n):
+        """68 % bars hold the truth in 60 to 76 % of 250 runs; naive bars do not (control).
+
+        Those of the jackknife over 8 blocks in 65 %, as Student's distribution has it.
+        """
         mean, spread, naive = [], [], []
-        for seed in range(150):
+        for seed in range(250):
             x = ar1(phi, n_chains, n, seed)
             one = errors(identity, x, check=False)
             mean.append(abs(one.value) < one.error)
