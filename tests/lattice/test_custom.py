@@ -227,12 +227,6 @@ class TestExact:
         x = chains(CIRCLE["sites"], (2, 2), 1.0, seed=72, update="hmc")
         assert abs(oracles.z_score(XY().energy(x).mean(1), oracles.xy((2, 2), 1.0)[0])) < 5
 
-    def test_sphere_by_hmc(self):
-        exact = heisenberg_ring(1.0)
-        x = chains(SPHERE["sites"], (4,), 1.0, seed=73, update="hmc")
-        e = -(x * np.roll(x, 1, -2)).sum((-2, -1))
-        assert abs(oracles.z_score(e.mean(1), exact)) < 5
-
 
 class TestBroken:
     def test_windows_too_small(self, monkeypatch):
@@ -411,9 +405,9 @@ class TestRefusals:
     def test_a_reach_that_is_too_short(self):
         far = CustomModel(lambda x: -torch.cos(x - x.roll(2, -1)), manifold="circle", reach=1)
         with pytest.raises(InputError, match=r"`reach` is 1, but the energy of site \(\d, \d\)"):
-            simulate(far, sizes=[7], temperatures=[1.0], samples=1, n_chains=1, seed=0)
+            simulate(far, sizes=[5], temperatures=[1.0], samples=1, n_chains=1, seed=0)
         near = CustomModel(lambda x: -torch.cos(x - x.roll(2, -1)), manifold="circle", reach=2)
-        near.sample(near.ordered((7, 7)), 1.0, 1, 1, np.random.default_rng(0))
+        near.sample(near.ordered((5, 5)), 1.0, 1, 1, np.random.default_rng(0))
 
     def test_no_derivative(self):
         model = CustomModel(lambda x: torch.round(x).detach().sum((1, 2)), manifold="real")
