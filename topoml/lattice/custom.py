@@ -75,9 +75,9 @@ class CustomModel:
         ...     return -(theta - theta.roll(1, -1)).cos() - (theta - theta.roll(1, -2)).cos()
         >>> model = CustomModel(energy, manifold="circle", reach=1)
         >>> from topoml.lattice import simulate
-        >>> ensemble = simulate(model, sizes=[4], temperatures=[1.0], samples=8, seed=0)
-        >>> ensemble.configurations(size=4, temperature=1.0).shape
-        (8, 1, 4, 4)
+        >>> x = simulate(model, sizes=[3], temperatures=[1.0], samples=2, n_chains=1, seed=0)
+        >>> x.configurations(size=3, temperature=1.0).shape
+        (1, 2, 3, 3)
     """
 
     function: Callable[[Any], Any]
