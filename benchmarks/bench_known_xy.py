@@ -126,7 +126,7 @@ def flow(model, quick, seed):
     """By the classical yardstick of `detect`."""
     known = model.known_transition
     around = known.value * np.linspace(0.9, 1.15, 8)
-    sizes, samples = ([8, 16, 32], 320) if quick else ([16, 32, 64], 3200)
+    sizes, samples = ([8, 16, 32], 640) if quick else ([16, 32, 64], 3200)
     ensemble = simulate(
         model, sizes=sizes, temperatures=around.round(4), samples=samples, seed=seed, n_chains=16
     )
@@ -159,7 +159,7 @@ def row(name: str, quick: bool, seed: int) -> dict[str, object]:
     return {**line, "how": found.method, "source": known.source, "seconds": f"{seconds:.0f}"}
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ["cubic-xy", "xy", "nematic-xy"])
 def test_rows(name):
     found = ROWS[name](True, 0)
     assert found.estimate is not None

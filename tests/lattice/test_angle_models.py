@@ -211,7 +211,7 @@ def test_heat_bath_is_von_mises(kappa):
     model, rng = XY(lattice="chain"), np.random.default_rng(8)
     spins = model.random_state((2,), rng)
     table = np.array([[1, 1], [0, 0]], np.int32)
-    d = np.empty(20_000)
+    d = np.empty(8000)
     for k in range(len(d)):
         kernels.heat_bath(spins, table, np.empty((0, 0, 2)), kappa / 2, rng)
         d[k] = math.atan2(
@@ -363,6 +363,23 @@ class TestMoves:
                 moved += np.abs(after - before).max(-1) > 1e-12
             z = (moved - p * n_rounds) / math.sqrt(n_rounds * p * (1 - p))
             assert (np.abs(z) < 5).all()
+
+    @pytest.mark.parametrize("q", [2, 3, 4])
+    def test_half_of_the_clusters_are_domains_of_equal_q_theta(self, q):
+        """Cold, with the angle 0 on one half of the lattice and 2 pi / q on the other, a cluster of
+        a line that is drawn at random is all spins, but others are one half."""
+        theta = np.zeros((8, 8))
+        theta[:4] = 2 * math.pi / q
+        before = np.stack([np.cos(theta), np.sin(theta)], -1).reshape(-1, 2)
+        table, law = Hypercubic((8, 8)).neighbours, (kernels.GENERALIZED, 1e4, 0.15, q)
+        mark, stack, rng = np.zeros(65, np.int64), np.empty(64, np.int32), np.random.default_rng(20)
+        sizes = [
+            kernels.clusters(before.copy(), table, law, False, 1, mark, stack, rng)
+            for _ in range(1000)
+        ]
+        halves = sizes.count(32)
+        assert sizes.count(64) + halves > 990  # a line through the spins is rare
+        assert abs(halves - 500) < 5 * math.sqrt(250)
 
     def test_metropolis_accepts_about_half(self):
         """The width of the proposals suits the temperature."""

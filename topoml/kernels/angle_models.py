@@ -57,10 +57,10 @@ def _villain(c: float, K: float) -> float:
     if K >= _SELF_DUAL:
         for n in range(1, 5):
             far = 2.0 * math.pi * n
-            term = math.exp(-0.5 * K * far * (far - 2.0 * d))
-            total += term + math.exp(-0.5 * K * far * (far + 2.0 * d))
-            if term < 1e-17:
+            exponent = 0.5 * K * far * (far - 2.0 * d)
+            if exponent > 40.0:
                 break
+            total += math.exp(-exponent) + math.exp(-exponent - 2.0 * K * far * d)
         return 0.5 * K * d * d - math.log(total)
     for n in range(1, 5):
         total += 2.0 * math.exp(-0.5 * n * n / K) * math.cos(n * d)
