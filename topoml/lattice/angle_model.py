@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._core.errors import InputError
 from ..kernels import angle_models as kernels
-from .geometry import lattice_of, n_axes, pairs, shape_of
+from .geometry import OnLattice, lattice_of, n_axes, pairs
 from .model import Array, cast_like, check_field, check_update, namespace
 
 __all__ = ["AngleModel", "check_number", "sum_of_bonds"]
@@ -28,14 +28,13 @@ _SWEEPS = 2  # of over-relaxation a sample: a tenth of the cost of the clusters
 _NO_FIELD = np.empty((0, 0, 2))
 
 
-class AngleModel(ABC):
+class AngleModel(OnLattice, ABC):
     """Planar spins on a periodic lattice, whose bonds weigh by the angle between their ends.
 
     Configurations are angles in radians, float32; the sampler works on unit vectors, float64.
     """
 
     manifold: ClassVar[str] = "circle"
-    components: ClassVar[tuple[int, ...]] = ()
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
     updates: ClassVar[tuple[str, ...]]
     lattice: str
@@ -58,17 +57,6 @@ class AngleModel(ABC):
     def _field(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Cosine and sine of the turn of each neighbour (N, z, 2); (0, 0, 2) for none."""
         return _NO_FIELD
-
-    def shape(self, size: int) -> tuple[int, ...]:
-        """Of a configuration: (L, L), (L, L, L) on the cubic lattice, (L, L, 2) on the honeycomb.
-
-        Other lattices alike: (L,) for the chain, four axes for the hypercubic one.
-        """
-        return shape_of(self.lattice, size)
-
-    def n_sites(self, shape: tuple[int, ...]) -> int:
-        """Of the lattice of a configuration."""
-        return math.prod(shape)
 
     def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """A ground state, unit vectors, float64 (*shape, 2)."""
