@@ -196,13 +196,13 @@ def seconds_of(path, samples, **workers):
     return seconds
 
 
-def worker_rows(folder, samples):
-    """Dask and processes in turn with one worker and with two, best of three."""
+def worker_rows(folder, samples, rounds):
+    """Dask and processes in turn with one worker and with two, best of some rounds."""
     distributed = pytest.importorskip("distributed")
     path = f"{folder}/s"
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
     best = {}
-    for _ in range(3):
+    for _ in range(rounds):
         for n in (1, 2):
             with distributed.LocalCluster(n_workers=n, **options) as cluster:
                 seconds = seconds_of(path, samples, scheduler=cluster.scheduler_address)
@@ -228,12 +228,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, nargs="+", default=(10**4, 10**6))
     parser.add_argument("--work", type=int, default=40_000, help="configurations for the workers")
+    parser.add_argument("--rounds", type=int, default=3, help="of the workers")
     parser.add_argument("--folder", type=Path, default=None, help="of the stores")
     arguments = parser.parse_args()
     about = {**machine("zarr", "numcodecs", "distributed"), "load": f"{os.getloadavg()[0]:.1f}"}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         rows = memory_rows(folder, arguments.samples) + opening_rows(folder)
-        rows += worker_rows(folder, arguments.work)
+        rows += worker_rows(folder, arguments.work, arguments.rounds)
     keep("ensembles", rows, about)
 
 

@@ -350,3 +350,34 @@ def test_a_model_of_ones_own(tmp_path):
     with pytest.raises(InputError, match="with fields that JSON cannot hold"):
         simulate(Mine(weights=(1j,)), **CASE, store=tmp_path / "t")
     assert os.listdir(tmp_path) == ["s"]
+
+
+SOAK = """
+import re, sys
+from pathlib import Path
+import topoml.lattice.fill as fill
+import topoml.lattice.store as stores
+from topoml.lattice import Ising, simulate, verify, open_units
+stores._UNIT_BYTES = 64
+fill._SECONDS = 0.0  # a call for every unit
+def resident():
+    return int(re.search(r"VmRSS:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+def run(n):
+    path = f"{sys.argv[1]}/{n}"
+    simulate(Ising(), sizes=[4], temperatures=[2.0], samples=4 * n, seed=0, n_chains=2, n_jobs=1,
+             store=path)
+    assert sum(len(x) for *_, x in open_units(path)) == 4 * n
+    assert verify(path) == ()
+run(200)
+before = resident()
+run(int(sys.argv[2]))
+print(resident() - before)
+"""
+
+
+@pytest.mark.slow
+def test_memory_stays_flat(tmp_path):
+    """Kilobytes that 1500 units of 64 bytes leave behind, of 200 MB."""
+    command = [sys.executable, "-c", SOAK, str(tmp_path), "1500"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 3000  # 2 a unit would be a leak; the list of units takes 0.2

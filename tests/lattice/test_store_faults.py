@@ -149,52 +149,68 @@ from pathlib import Path
 import joblib, zarr
 import topoml.lattice.store as stores
 from topoml.lattice import Ising, simulate
-path, n_jobs, kills = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+path, n_jobs, kills, samples = Path(sys.argv[1]), *map(int, sys.argv[2:])
 stores._UNIT_BYTES = 2048
 random.seed(kills + n_jobs)
+case = {"sizes": [16], "temperatures": [2.0, 2.5], "seed": 1, "n_chains": 4}
 # compiled before the forks
-simulate(Ising(), sizes=[16], temperatures=[2.0], samples=8, seed=0, n_jobs=1)
+simulate(Ising(), **{**case, "temperatures": [2.0]}, samples=8, n_jobs=1)
+
+def marks():
+    return len(list(path.glob("L16/done/c/*/*/*")))
+
+def check_what_is_lost():
+    # of each chain: the unit that a worker was at, and no other
+    about = stores.attributes(path)
+    group = stores.open_size(path, about, 16, mode="r")
+    left = stores.unfinished(path, about)
+    for chain in {unit._replace(unit=0) for unit in left}:
+        lacking = sum(unit._replace(unit=0) == chain for unit in left)
+        state = group.file("state", chain)
+        going_on = 0
+        if state.exists():
+            going_on = int.from_bytes(group.read("state", chain)[:8].tobytes(), "little")
+        assert going_on + lacking - group.layout["done"].shape[2] in (0, 1), (chain, lacking)
+
 met = 0  # a run that had written some units and not all
 for i in range(kills):
+    before = marks()
     pid = os.fork()
     if pid == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # workers that outlive it hold no pipe
         os.dup2(1, 2)
-        simulate(Ising(), sizes=[16], temperatures=[2.0, 2.5], samples=1280, seed=1, n_chains=4,
-                 n_jobs=n_jobs, store=path)
+        simulate(Ising(), **case, samples=samples, n_jobs=n_jobs, store=path)
         os._exit(0)
-    time.sleep(random.uniform(0.0, 0.4 if n_jobs == 1 else 4.0))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    if os.path.exists(path + "/zarr.json"):
+    while n_jobs > 1 and marks() == before and os.waitpid(pid, os.WNOHANG) == (0, 0):
+        time.sleep(0.02)  # workers take their time to start
+    time.sleep(random.uniform(0.0, 0.4))
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass  # it had ended
+    if marks():
+        time.sleep(0 if n_jobs == 1 else 1.0)  # until its workers have ended
         about = stores.attributes(path)
-        left = stores.unfinished(Path(path), about)
-        met += 0 < len(left) < stores.n_units(about)
-        for chain in {unit._replace(unit=0) for unit in left} if met else ():
-            group = stores.open_size(Path(path), about, 16, mode="r")
-            marks = group.layout["done"].shape[2] - sum(u.chain == chain.chain and
-                                                        u.temperature == chain.temperature
-                                                        for u in left)
-            # what a worker loses is the unit that it was at
-            going_on = int.from_bytes(group.read("state", chain)[:8].tobytes(), "little") if (
-                group.file("state", chain).exists()) else 0
-            assert going_on - marks in (0, 1), (chain, going_on, marks)
+        met += 0 < len(stores.unfinished(path, about)) < stores.n_units(about)
+        check_what_is_lost()
 print(met)
 """
 KILLED = {"sizes": [16], "temperatures": [2.0, 2.5], "samples": 1280, "seed": 1, "n_chains": 4}
 
 
-def killed_at_random(path, n_jobs, kills):
+def killed_at_random(path, n_jobs, kills, samples=KILLED["samples"]):
     """Start, kill -9 after a random time, start again: how many kills left a store in part."""
-    command = [sys.executable, "-c", KILLER, str(path), str(n_jobs), str(kills)]
+    command = [sys.executable, "-c", KILLER, *map(str, (path, n_jobs, kills, samples))]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return int(result.stdout)
 
 
-def check_killed(path):
-    memory = simulate(Ising(), **KILLED)
-    simulate(Ising(), **KILLED, n_jobs=1, store=path)
+def check_killed(path, samples=KILLED["samples"]):
+    case = {**KILLED, "samples": samples}
+    memory = simulate(Ising(), **case)
+    simulate(Ising(), **case, n_jobs=1, store=path)
     stored = Ensemble.open(path)
     for t in KILLED["temperatures"]:
         x, y = (e.configurations(size=16, temperature=t) for e in (stored, memory))
@@ -210,13 +226,17 @@ def test_random_kills(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_hundred_kills(tmp_path):
-    """Some two minutes; the last twenty are of a run with four workers."""
+def test_a_hundred_and_eighty_kills(tmp_path):
+    """Some two minutes."""
     for i in range(9):
         assert killed_at_random(tmp_path / f"{i}", 1, 20) >= 1
         check_killed(tmp_path / f"{i}")
-    assert killed_at_random(tmp_path / "workers", 4, 20) >= 1
-    check_killed(tmp_path / "workers")
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_a_run_with_four_workers(tmp_path):
+    assert killed_at_random(tmp_path / "s", 4, 20, samples=6400) >= 10
+    check_killed(tmp_path / "s", samples=6400)
 
 
 def chunk_files(path):

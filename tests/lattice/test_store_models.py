@@ -26,7 +26,7 @@ from topoml.lattice import (
     simulate,
     verify,
 )  # fmt: skip
-from topoml.lattice.catalogue import models
+from topoml.lattice.catalogue import known_model, models, named_model
 
 CASE = {"sizes": [3], "temperatures": [1.5, 0.7], "samples": 14, "seed": 4, "n_chains": 2}
 
@@ -169,8 +169,18 @@ def test_functions_are_known_by_their_code(tmp_path):
     np.testing.assert_array_equal(x, y)
 
 
-def test_every_model_of_topoml_is_found_by_its_name():
-    assert {"ising", "xy", "potts", "clock", "blume-capel", "plus-minus-j"} <= set(models())
+NEEDED = {"constrained-xy": {"delta": 1.0}, "generalized-xy": {"delta": 0.3},
+          "phi4": {"kappa": 0.2, "lam": 0.5}}  # fmt: skip
+
+
+def test_every_model_of_topoml_comes_back_from_its_attributes():
+    found = models()
+    assert {"ising", "xy", "potts", "plus-minus-j", "villain", "phi4", "su2-gauge"} <= set(found)
+    for name in set(found) - {"custom"}:
+        model = named_model(name, NEEDED.get(name, {}))
+        options = {"update": model.updates[0], "start": "ordered", "thermalisation": 1}
+        about = stores.described(model, **{**CASE, "sizes": [4]}, **options)
+        assert known_model(about) == known_model(about, model) == model
 
 
 def test_autocorrelation_time_is_that_of_the_energies(tmp_path):

@@ -30,7 +30,7 @@ def named_model(name: str, fields: Mapping[str, Any]) -> Model:
     kinds = models()
     if name not in kinds:
         raise InputError(f"`model` is {name!r}; expected one of {', '.join(sorted(kinds))}.")
-    known = [f.name for f in dataclasses.fields(kinds[name])]
+    known = [f.name for f in dataclasses.fields(kinds[name]) if f.init]
     for parameter in fields:
         if parameter not in known:
             raise InputError(
@@ -74,7 +74,7 @@ def parameters(model: Model) -> dict[str, Any]:
             f"`model` is {model!r}, not a dataclass; expected one, whose fields a store records. "
             "Decorate its class: @dataclass(frozen=True)."
         )
-    fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
+    fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init}
     fields = {k: _of_function(v) if callable(v) else v for k, v in fields.items()}
     try:
         found: dict[str, Any] = json.loads(json.dumps(fields, allow_nan=False))
