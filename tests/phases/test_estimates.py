@@ -158,18 +158,11 @@ class TestCorrelationLength:
 def test_other_lattices_are_refused():
     """Two axes of a triangular lattice are no square; averages over all sites do not mind."""
     x = np.random.default_rng(0).normal(size=(8, 100, 4, 4))
-    e = Ensemble({4: {1.0: x}}, "circle", model=triangular_xy())
+    e = Ensemble({4: {1.0: x}}, "circle", model=XY(lattice="triangular"))
     for average in (estimates.correlation_length, estimates.helicity_modulus):
         with pytest.raises(InputError, match="expected 'square'"):
             average(e, size=4, temperature=1.0)
     assert estimates.magnetisation(e, size=4, temperature=1.0).value > 0
-
-
-def triangular_xy():
-    """An XY model that says it lives elsewhere."""
-    model = XY()
-    object.__setattr__(model, "lattice", "triangular")
-    return model
 
 
 class TestOrderParameters:

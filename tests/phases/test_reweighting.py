@@ -214,6 +214,24 @@ class TestOverlap:
         assert abs(inside.mean()) < 5 / math.sqrt(60)
         assert inside.std() < 1.3
 
+    def test_no_spread(self):
+        """Energies that are all equal, 1024 of them: nothing to reweight at any temperature."""
+        a = np.random.default_rng(11).normal(size=(4, 256))
+        energy = np.full_like(a, -3.0)
+        for one in reweight({1.0: energy}, {1.0: a}, [0.1, 1.0, 10.0]):
+            plain = gamma(lambda mean: mean, a)
+            assert one.value == pytest.approx(plain.value, rel=1e-12)
+            assert one.error == pytest.approx(plain.error, rel=1e-12)
+
+    def test_beyond_all_samples(self):
+        """As T goes to 0 the lowest energy has all the weight: finite, and refused."""
+        energies = gaussian(3, 4000, 10.0, 11.0)
+        lowest = min(e.min() for e in energies.values())
+        (one,) = reweight(energies, energies, [1e-6], check=False)
+        assert one.value == pytest.approx(lowest, rel=1e-12)
+        with pytest.raises(OverlapError):
+            reweight(energies, energies, [1e-6])
+
     def test_gap(self):
         """Temperatures that do not overlap at all: nothing between them, but near each."""
         energies = gaussian(2, 4000, 10.0, 30.0)

@@ -188,7 +188,7 @@ def _check_square(ensemble: Ensemble) -> None:
 
 
 def _n_sites(ensemble: Ensemble, size: int, temperature: float) -> int:
-    shape = ensemble.configurations(size=size, temperature=temperature).shape[2:]
+    shape = ensemble.data[size][temperature].shape[2:]  # without reading a store
     if ensemble.model is None:
         return math.prod(shape[:-1] if ensemble.manifold == "sphere" else shape)
     return int(ensemble.model.n_sites(shape[: len(shape) - len(ensemble.model.components)]))
