@@ -18,6 +18,11 @@ from .oracles import z_score
 EPS = np.finfo(np.float64).eps
 
 
+def local(model):
+    """Updates by kernels."""
+    return [update for update in model.updates if update != "hmc"]
+
+
 def energies(model, sides, beta, samples, *, update, seed, n_chains=16, burn_in=60, hot=True):
     """Energy (chain, sample) of independent chains."""
     out = []
@@ -136,7 +141,7 @@ class TestAngles:
         z = np.array([gauge_u1.von_mises(k, rng) for _ in range(4000)])
         assert kstest(np.angle(z) * math.sqrt(k), "norm").pvalue > 1e-6
 
-    @pytest.mark.parametrize("update", U1Gauge(dim=2).updates)
+    @pytest.mark.parametrize("update", local(U1Gauge(dim=2)))
     @pytest.mark.parametrize(("sides", "beta"), [((2, 2), 1.0), ((3, 2), 2.5), ((1, 5), 2.0)])
     def test_plaquette_in_2d(self, sides, beta, update):
         V = math.prod(sides)
@@ -144,7 +149,7 @@ class TestAngles:
         assert abs(z_score(found, exact.u1_plaquette(beta, V))) < 5
         assert abs(z_score(found, exact.u1_plaquette(1.1 * beta, V))) > 5
 
-    @pytest.mark.parametrize("update", U1Gauge().updates)
+    @pytest.mark.parametrize("update", local(U1Gauge()))
     @pytest.mark.parametrize(("sides", "beta"), [((4, 4, 4), 0.6), ((4, 4, 4, 4), 0.5)])
     def test_plaquette_in_3d_and_4d(self, sides, beta, update):
         """By the strong-coupling series; independent plaquettes must fail."""
@@ -186,7 +191,7 @@ class TestAngles:
 
 
 class TestMatrices:
-    @pytest.mark.parametrize("k", [0.0, 1e-13, 1e-3, 0.7, 1.99, 2.01, 6.0, 1e5])
+    @pytest.mark.parametrize("k", [0.0, 1e-13, 1e-3, 0.09, 0.7, 1.99, 2.01, 6.0, 1e5])
     def test_boltzmann(self, k):
         """<q0> = I2 / I1, <1 - q0^2> = 3 <q0> / k; nothing prefers a direction."""
         rng = np.random.default_rng(1)
@@ -201,10 +206,10 @@ class TestMatrices:
             assert abs(z_score(q[:, i], 0.0)) < 5
             assert abs(z_score(q[:, i] ** 2, (across if k > 1e-10 else 0.75) / 3)) < 5
         assert abs(z_score(q[:, 1] * q[:, 2], 0.0)) < 5
-        if k > 0.1:
+        if k > 0.2:
             assert abs(z_score(lost, 1 - ive(2, 0.8 * k) / ive(1, 0.8 * k))) > 5
 
-    @pytest.mark.parametrize("update", SU2Gauge().updates)
+    @pytest.mark.parametrize("update", local(SU2Gauge()))
     @pytest.mark.parametrize(("sides", "beta"), [((2, 2), 1.0), ((3, 2), 2.5), ((3, 3), 6.0)])
     def test_su2_plaquette_in_2d(self, sides, beta, update):
         V = math.prod(sides)
@@ -212,7 +217,7 @@ class TestMatrices:
         assert abs(z_score(found, exact.su2_plaquette(beta, V))) < 5
         assert abs(z_score(found, exact.su2_plaquette(1.1 * beta, V))) > 5
 
-    @pytest.mark.parametrize("update", SU3Gauge().updates)
+    @pytest.mark.parametrize("update", local(SU3Gauge()))
     @pytest.mark.parametrize(("sides", "beta"), [((2, 2), 3.0), ((3, 2), 8.0)])
     def test_su3_plaquette_in_2d(self, sides, beta, update):
         V = math.prod(sides)
@@ -302,7 +307,7 @@ def test_heat_bath_at_zero_temperature_aligns_with_the_staples(sides):
             assert e[-1] <= e[0]
 
 
-@pytest.mark.parametrize("update", SU3Gauge().updates)
+@pytest.mark.parametrize("update", local(SU3Gauge()))
 @pytest.mark.parametrize("model", [U1Gauge, SU2Gauge, SU3Gauge])
 def test_links_stay_in_the_group(model, update):
     own, rng = model(2), np.random.default_rng(0)
@@ -317,6 +322,26 @@ def test_links_stay_in_the_group(model, update):
         np.testing.assert_allclose(norm, 1.0, rtol=0, atol=4 * EPS)
 
 
+@pytest.mark.parametrize("model", [U1Gauge, SU2Gauge, SU3Gauge])
+def test_links_stay_in_the_group_under_reflections(model):
+    """Without heat bath, which makes links anew, roundings would add up."""
+    own, rng = model(2), np.random.default_rng(0)
+    state, flat = links_of(own, (2, 3, 3), rng)
+    out, near = np.empty((1, *flat.shape), flat.dtype), own._lattice((2, 3, 3)).neighbours
+    if model is U1Gauge:
+        kinds, long = np.array([gauge_u1.REFLECTION]), np.array([True, True])
+        gauge_u1.sweeps(flat, near, long, 1.0, kinds, _instanton((1, 1)), 5000, out, rng)
+        norm = np.abs(state)
+    elif model is SU2Gauge:
+        gauge_su2.sweeps(flat, near, 1.0, np.array([gauge_su2.REFLECTION]), 5000, out, rng)
+        norm = np.linalg.norm(state, axis=-1)
+    else:
+        gauge_su3.sweeps(flat, near, 1.0, np.array([gauge_su2.REFLECTION]), 5000, out, rng)
+        norm = np.linalg.norm(state, axis=-1)
+        np.testing.assert_allclose(np.linalg.det(state), 1.0, rtol=0, atol=20 * EPS)
+    np.testing.assert_allclose(norm, 1.0, rtol=0, atol=4 * EPS)
+
+
 @pytest.mark.parametrize("model", [SU2Gauge, SU3Gauge])
 def test_samples_are_the_state_as_matrices(model):
     own, rng = model(3), np.random.default_rng(0)
@@ -326,3 +351,24 @@ def test_samples_are_the_state_as_matrices(model):
     links = quaternion_matrices(state) if model is SU2Gauge else state
     np.testing.assert_allclose(x[-1], links, rtol=0, atol=1e-7)
     assert (np.abs(np.diff(x, axis=0)).max((-2, -1)) > 1e-6).all()
+
+
+@pytest.mark.parametrize("model", [U1Gauge, SU2Gauge, SU3Gauge])
+def test_hmc_goes_on_from_the_working_array(model, monkeypatch):
+    """With small steps, nearly all are accepted and the energy changes little."""
+    hmc = pytest.importorskip("topoml.lattice.hmc")
+    monkeypatch.setattr(hmc, "_step_size", lambda *_: 0.02)
+    own, rng = model(3), np.random.default_rng(11)
+    state = own.random_state((3, 2, 3, 2), rng)
+    before = own._links(state)
+    x, visited = own.sample(state, 0.5, 1, 3, rng, "hmc")
+    assert x.shape == (3, 3, 2, 3, 2, *own.components)
+    assert x.dtype == own.dtype
+    assert visited >= 3 * 36
+    after = own._links(state)
+    np.testing.assert_allclose(own.energy(x[-1:]), own.energy(after), rtol=1e-5, atol=1e-5)
+    if model is U1Gauge:
+        x, before, after = (np.exp(1j * v) for v in (x, before, after))
+    np.testing.assert_allclose(x[-1], after, rtol=0, atol=1e-6)
+    assert 1e-3 < np.abs(x[0] - before).max() < 0.5
+    assert np.abs(np.diff(x, axis=0)).max() > 1e-3

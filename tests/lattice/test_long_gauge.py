@@ -146,3 +146,24 @@ def test_su3_plaquette_in_4d():
     error = np.hypot(np.std(means, ddof=1) / 2, 24e-6)
     assert error < 1e-3 * 0.593678
     assert abs(np.mean(means) - 0.593678) < 4 * error
+
+
+@pytest.mark.parametrize(
+    ("model", "beta", "of_torus"),
+    [
+        (U1Gauge, 2.0, exact.u1_plaquette),
+        (SU2Gauge, 2.5, exact.su2_plaquette),
+        (SU3Gauge, 6.0, exact.su3_plaquette),
+    ],
+)
+def test_hmc(model, beta, of_torus):
+    """From the ends of heat baths, so that few trajectories do."""
+    own, means = model(2), []
+    for rng in np.random.default_rng(11).spawn(8):
+        state = own.random_state((2, 2, 2), rng)
+        own.sample(state, 1 / beta, 30, 1, rng, "heat bath")
+        x, _ = own.sample(state, 1 / beta, 1, 60, rng, "hmc")
+        means.append(-own.energy(x).mean() / 4)
+        assert (np.abs(np.diff(x, axis=0)).reshape(59, -1).max(1) > 1e-3).mean() > 0.5
+    assert abs(z_score(means, of_torus(beta, 4))) < 5
+    assert abs(z_score(means, of_torus(2 * beta, 4))) > 5

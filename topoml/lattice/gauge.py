@@ -3,12 +3,15 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._core.errors import InputError
+from .._core.optional import require
 from .geometry import Hypercubic, lattice_of
 from .model import Array, cast_like, namespace
 
@@ -33,6 +36,7 @@ class GaugeField(ABC):
 
     dim: int
     name: ClassVar[str]
+    manifold: ClassVar[str]
     components: ClassVar[tuple[int, ...]] = ()
     dtype: ClassVar[np.dtype[Any]]
     _least_side: ClassVar[int] = 1
@@ -71,6 +75,35 @@ class GaugeField(ABC):
         real = links.real if len(self.components) else links
         energy: Array = cast_like(-total, real)
         return energy
+
+    @abstractmethod
+    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The ground state, as the working array of `sample`."""
+
+    def _links(self, spins: NDArray[Any]) -> NDArray[Any]:
+        """Of a working array the configuration, in double precision."""
+        raise NotImplementedError
+
+    def _spins(self, links: NDArray[Any]) -> NDArray[Any]:
+        """Of a configuration in double precision the working array."""
+        raise NotImplementedError
+
+    def _by_hmc(
+        self,
+        spins: NDArray[Any],
+        temperature: float,
+        rounds: int,
+        samples: int,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[Any], int]:
+        """`sample` by HMC."""
+        hmc = require("topoml.lattice.hmc")
+        links = self._links(spins)
+        found: tuple[NDArray[Any], int] = hmc.sample_by_hmc(
+            _Unfolded(self), links, temperature, rounds, samples, rng
+        )
+        spins[...] = self._spins(links)
+        return found
 
     @abstractmethod
     def _trace(self, a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: ANN401
@@ -116,3 +149,28 @@ class GaugeField(ABC):
         lattice = lattice_of(_LATTICE[self.dim], shape[1:])
         assert isinstance(lattice, Hypercubic)
         return lattice
+
+
+@dataclass(frozen=True)
+class _Unfolded:
+    """A gauge field of which the working array is the configuration: what `sample_by_hmc` wants."""
+
+    field: GaugeField
+
+    @property
+    def manifold(self) -> str:
+        return self.field.manifold
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        return self.field.components
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.field.dtype
+
+    def energy(self, configurations: Array) -> Array:
+        return self.field.energy(configurations)
+
+    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        return self.field._links(self.field.ordered(shape))

@@ -126,8 +126,9 @@ class U1Gauge(GaugeField):
     radians, any branch. Without a transition in 2D and 3D, of first order in 4D. Any sides.
 
     Updates: "over-relaxation", 3 sweeps of reflections after one of heat bath; "heat bath";
-    "metropolis"; in 2D "instanton", which adds trials to multiply the links by a field of charge
-    +1 or -1, and is the first there.
+    "metropolis"; "hmc" (`hmc.sample_by_hmc`); in 2D "instanton", which adds trials to multiply the
+    links by a field of charge +1 or -1, and is the first there. (In 2D reflections exchange the two
+    plaquettes of a link, and no more.)
 
     Args:
         dim: 2, 3 or 4.
@@ -148,7 +149,7 @@ class U1Gauge(GaugeField):
     @property
     def updates(self) -> tuple[str, ...]:
         """Valid ones, the default first."""
-        local = ("over-relaxation", "heat bath", "metropolis")
+        local = ("over-relaxation", "heat bath", "metropolis", "hmc")
         return ("instanton", *local) if self.dim == 2 else local
 
     @property
@@ -186,11 +187,14 @@ class U1Gauge(GaugeField):
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, D, *L) of angles in [-pi, pi], float32, and the number of links visited.
 
-        ``rounds`` rounds of the update before each: a sweep, or for "over-relaxation" and
-        "instanton" 4. ``spins``, unit complex numbers, is changed in place.
+        ``rounds`` rounds of the update before each: a sweep, or a trajectory, or for
+        "over-relaxation" and "instanton" 4 sweeps. ``spins``, unit complex numbers, is changed in
+        place.
         """
         update = self.updates[0] if update is None else update
         check_update(update, self.updates)
+        if update == "hmc":
+            return self._by_hmc(spins, temperature, rounds, samples, rng)
         lattice = self._lattice(spins.shape)
         charged = _instanton(lattice.shape if update == "instanton" else (1, 1))
         out = np.empty((samples, self.dim, lattice.n_sites), np.complex128)
@@ -210,6 +214,13 @@ class U1Gauge(GaugeField):
 
     def _trace(self, a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: ANN401
         return namespace(a).cos(a + b - c - d)
+
+    def _links(self, spins: NDArray[Any]) -> NDArray[Any]:
+        return np.angle(spins)
+
+    def _spins(self, links: NDArray[Any]) -> NDArray[Any]:
+        spins: NDArray[Any] = np.exp(1j * links)
+        return spins
 
 
 def _long(lattice: Hypercubic) -> NDArray[np.bool_]:

@@ -25,7 +25,7 @@ class SU2Gauge(GaugeField):
     Without a transition at zero temperature of the field theory, in 2D to 4D. Sides of at least 2.
 
     Updates: "over-relaxation", 3 sweeps of reflections after one of heat bath; "heat bath", of
-    Kennedy and Pendleton, of Creutz where the staples are small.
+    Kennedy and Pendleton, of Creutz where the staples are small; "hmc" (`hmc.sample_by_hmc`).
 
     Args:
         dim: 2, 3 or 4.
@@ -44,7 +44,7 @@ class SU2Gauge(GaugeField):
     symmetry: ClassVar[str] = "SU(2) gauge"
     order: ClassVar[str] = "none"
     known_transition: ClassVar[Known | None] = None
-    updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath")
+    updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath", "hmc")
     components: ClassVar[tuple[int, ...]] = (2, 2)
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.complex64)
     _least_side: ClassVar[int] = 2
@@ -72,10 +72,13 @@ class SU2Gauge(GaugeField):
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, D, *L, 2, 2) complex64 and the number of links visited.
 
-        ``rounds`` rounds of the update before each: a sweep, or 4 for "over-relaxation".
+        ``rounds`` rounds of the update before each: a sweep, or 4 for "over-relaxation", or a
+        trajectory.
         ``spins``, unit quaternions, is changed in place.
         """
         check_update(update, self.updates)
+        if update == "hmc":
+            return self._by_hmc(spins, temperature, rounds, samples, rng)
         lattice = self._lattice(spins.shape[:-1])
         out = np.empty((samples, self.dim, lattice.n_sites, 4))
         visited = gauge_su2.sweeps(
@@ -87,10 +90,18 @@ class SU2Gauge(GaugeField):
             out,
             rng,
         )
-        return _matrices(out).reshape(samples, *spins.shape[:-1], 2, 2), int(visited)
+        links = _matrices(out).astype(np.complex64)
+        return links.reshape(samples, *spins.shape[:-1], 2, 2), int(visited)
 
     def _trace(self, a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: ANN401
         return _real_trace(a @ b, d @ c) / 2
+
+    def _links(self, spins: NDArray[Any]) -> NDArray[Any]:
+        return _matrices(spins)
+
+    def _spins(self, links: NDArray[Any]) -> NDArray[Any]:
+        a, b = links[..., 0, 0], links[..., 0, 1]
+        return np.stack([a.real, b.imag, b.real, a.imag], -1)
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ class SU3Gauge(GaugeField):
     Without a transition at zero temperature of the field theory, in 2D to 4D. Sides of at least 2.
 
     Updates: "over-relaxation", 3 sweeps of reflections in three SU(2) subgroups after one of heat
-    bath in them; "heat bath".
+    bath in them; "heat bath"; "hmc" (`hmc.sample_by_hmc`).
 
     Args:
         dim: 2, 3 or 4.
@@ -119,7 +130,7 @@ class SU3Gauge(GaugeField):
     symmetry: ClassVar[str] = "SU(3) gauge"
     order: ClassVar[str] = "none"
     known_transition: ClassVar[Known | None] = None
-    updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath")
+    updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath", "hmc")
     components: ClassVar[tuple[int, ...]] = (3, 3)
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.complex64)
     _least_side: ClassVar[int] = 2
@@ -151,10 +162,13 @@ class SU3Gauge(GaugeField):
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, D, *L, 3, 3) complex64 and the number of links visited.
 
-        ``rounds`` rounds of the update before each: a sweep, or 4 for "over-relaxation".
+        ``rounds`` rounds of the update before each: a sweep, or 4 for "over-relaxation", or a
+        trajectory.
         ``spins``, matrices in complex128, is changed in place.
         """
         check_update(update, self.updates)
+        if update == "hmc":
+            return self._by_hmc(spins, temperature, rounds, samples, rng)
         lattice = self._lattice(spins.shape[:-2])
         out = np.empty((samples, self.dim, lattice.n_sites, 3, 3), np.complex128)
         visited = gauge_su3.sweeps(
@@ -171,10 +185,16 @@ class SU3Gauge(GaugeField):
     def _trace(self, a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: ANN401
         return _real_trace(a @ b, d @ c) / 3
 
+    def _links(self, spins: NDArray[Any]) -> NDArray[Any]:
+        return spins.copy()
 
-def _matrices(q: NDArray[np.float64]) -> NDArray[np.complex64]:
+    def _spins(self, links: NDArray[Any]) -> NDArray[Any]:
+        return links
+
+
+def _matrices(q: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Unit quaternions (..., 4) as matrices a + i (b, c, d) . sigma, (..., 2, 2)."""
-    out = np.empty((*q.shape[:-1], 2, 2), np.complex64)
+    out = np.empty((*q.shape[:-1], 2, 2), np.complex128)
     out[..., 0, 0] = q[..., 0] + 1j * q[..., 3]
     out[..., 0, 1] = q[..., 2] + 1j * q[..., 1]
     out[..., 1, 0] = -out[..., 0, 1].conj()
