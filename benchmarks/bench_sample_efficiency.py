@@ -52,8 +52,8 @@ from timing import RESULTS, keep, machine
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, normalize
 
-from topoml.lattice import XY, simulate
-from topoml.lattice.observables import vortex_density
+from topoml.lattice import XY, Heisenberg, simulate
+from topoml.lattice.vortex import vortex_density
 from topoml.lie import SO
 from topoml.nn import (
     P4M,
@@ -90,28 +90,14 @@ class Sample(NamedTuple):
 def heisenberg(temperatures, n, seed, L=16, n_sweeps=50):
     """Unit vectors (n a temperature, 1, L, L, 3), each of a chain of its own, random at the start.
 
-    A sweep is one of heat bath and two of over-relaxation, on one sublattice and then the other; L
-    is even.
+    A sweep is one of heat bath and four of over-relaxation.
     """
-    generator = torch.Generator().manual_seed(seed)
-    like = {"generator": generator, "dtype": torch.float64}
-    beta = 1 / torch.tensor(temperatures, dtype=torch.float64).repeat_interleave(n)
-    s = normalize(torch.randn(len(beta), L, L, 3, **like), dim=-1)
-    x, y = torch.meshgrid(torch.arange(L), torch.arange(L), indexing="ij")
-    for update in range(6 * n_sweeps):
-        site = (x + y) % 2 == update % 2
-        field = sum(s.roll(step, axis) for step in (1, -1) for axis in (1, 2))[:, site]
-        axis = normalize(field, dim=-1)
-        if update % 6 > 1:
-            s[:, site] = 2 * (s[:, site] * axis).sum(-1, keepdim=True) * axis - s[:, site]
-            continue
-        k = beta[:, None, None] * field.norm(dim=-1, keepdim=True)
-        u = torch.rand(k.shape, **like)
-        along = 1 + (u + (1 - u) * (-2 * k).exp()).log() / k  # a cosine of density exp(k cos)
-        side = torch.randn(field.shape, **like)
-        side = normalize(side - (side * axis).sum(-1, keepdim=True) * axis, dim=-1)
-        s[:, site] = along * axis + (1 - along * along).clamp(min=0).sqrt() * side
-    return s[:, None]
+    model, found = Heisenberg(), []
+    rngs = np.random.default_rng(seed).spawn(len(temperatures) * n)
+    for temperature, rng in zip(np.repeat(temperatures, n), rngs, strict=True):
+        spins = model.random_state((L, L), rng)
+        found.append(model.sample(spins, temperature, n_sweeps, 1, rng, "over-relaxation")[0])
+    return torch.from_numpy(np.stack(found)).double()
 
 
 def xy_angles(temperatures, n, seed, L):

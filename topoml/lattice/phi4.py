@@ -12,7 +12,7 @@ from .._core.checks import number
 from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels import phi4 as kernels
-from .geometry import check_lattice, lattice_of, n_axes, pairs, shape_of
+from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs, shape_of
 from .model import Array, Known, cast_like, check_field, check_update, namespace
 from .tuning import tuned_scale
 
@@ -22,7 +22,7 @@ _SWEEPS = 2  # of Metropolis a sample, beside the clusters
 
 
 @dataclass(frozen=True)
-class Phi4:
+class Phi4(OnLattice):
     r"""A real field with a double well at each site.
 
     .. math:: S = \sum_x \Big[ -2\kappa \sum_\mu \phi_x \phi_{x+\mu} + \phi_x^2
@@ -63,7 +63,6 @@ class Phi4:
     symmetry: ClassVar[str] = "Z2"
     order: ClassVar[str] = "second order"
     updates: ClassVar[tuple[str, ...]] = ("wolff", "metropolis", "hmc")
-    components: ClassVar[tuple[int, ...]] = ()
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     def __post_init__(self) -> None:
@@ -104,14 +103,6 @@ class Phi4:
             bonds = bonds + product.sum(of_sites, dtype=xp.float64)
         total: Array = cast_like(site - 2.0 * self.kappa * bonds, square)
         return total
-
-    def shape(self, size: int) -> tuple[int, ...]:
-        """Of a configuration: one axis a dimension; (L, L, 2) on the honeycomb."""
-        return shape_of(self.lattice, size)
-
-    def n_sites(self, shape: tuple[int, ...]) -> int:
-        """Of the lattice of a configuration."""
-        return math.prod(shape)
 
     def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """The uniform field of least action, float64; 0 where that is the only minimum."""
