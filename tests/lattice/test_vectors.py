@@ -30,7 +30,7 @@ def named(value):
     return value.name if isinstance(value, Model) else None
 
 
-def chains(model, shape, temperature, update, seed, *, samples=2000, rounds=2, n_chains=16):
+def chains(model, shape, temperature, update, seed, *, samples=1500, rounds=2, n_chains=16):
     """Configurations (chain, sample, *shape, 3) from random starts, the first tenth left out."""
     out = []
     for rng in np.random.default_rng(seed).spawn(n_chains):
@@ -280,7 +280,7 @@ class TestChiralMagnet:
 class TestEnergies:
     @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
     @pytest.mark.parametrize("lattice", LATTICES)
-    @settings(max_examples=20)
+    @settings(max_examples=10)
     @given(seed=st.integers(0, 2**32), batch=st.sampled_from([(), (3,), (2, 2)]))
     def test_sums_over_bonds(self, lattice, kind, seed, batch):
         shape = shape_of(lattice, 3)
