@@ -76,32 +76,18 @@ def rows(quick):
     """The table, one row at a time."""
     if quick:
         t = np.linspace(1.38, 1.50, 7)
-        yield crossing(
-            Heisenberg(lattice="cubic"), (4, 8), t, directions, samples=1600, lead=NAMES[1]
-        )
+        yield crossing(CUBIC, (4, 8), t, directions, samples=1600, lead=NAMES[1])
         t = np.linspace(0.5, 1.1, 7)
-<<<<<<< HEAD
         yield crossing(Heisenberg(), (8, 16), t, directions, samples=800, lead=NAMES[0])
-        yield ice(4, 8, 1600)
-=======
-        yield crossing(Heisenberg(), (8, 16), t, 800, lead=NAMES[0])
         yield ice(4, 8, 800)
->>>>>>> vectors
         return
     t = np.linspace(1.415, 1.471, 9)
-    yield crossing(
-        Heisenberg(lattice="cubic"), (6, 8, 12, 16, 24), t, directions, samples=3200, lead=NAMES[1]
-    )
+    yield crossing(CUBIC, (6, 8, 12, 16, 24), t, directions, samples=3200, lead=NAMES[1])
     t = np.linspace(0.45, 1.05, 9)
     yield crossing(Heisenberg(), (16, 32, 64), t, directions, samples=3200, lead=NAMES[0])
     t = np.linspace(1.105, 1.14, 9)
-<<<<<<< HEAD
     yield crossing(LebwohlLasher(), (6, 8, 12, 16), t, tensors, samples=4800, lead=NAMES[1])
-    yield ice(16, 32, 3200)
-=======
-    yield crossing(LebwohlLasher(), (6, 8, 12, 16), t, 4800, lead=NAMES[1])
     yield ice(16, 32, 6400)
->>>>>>> vectors
 
 
 def test_quick():
