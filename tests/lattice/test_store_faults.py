@@ -190,7 +190,9 @@ for i in range(kills):
     except (ProcessLookupError, ChildProcessError):
         pass  # it had ended
     if marks():
-        time.sleep(0 if n_jobs == 1 else 1.0)  # until its workers have ended
+        while n_jobs > 1 and before != marks():  # until its workers have ended
+            before = marks()
+            time.sleep(1.0)
         about = stores.attributes(path)
         met += 0 < len(stores.unfinished(path, about)) < stores.n_units(about)
         check_what_is_lost()

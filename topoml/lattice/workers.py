@@ -51,6 +51,7 @@ def until_finished(
     Raises:
         TopomlError: Workers died again and again; the tasks that they were at are named.
     """
+    n_jobs = min(n_jobs, len(tasks))
     if n_jobs == 1 and scheduler is None:
         for task in tasks:
             progress = work(task)
@@ -63,7 +64,7 @@ def until_finished(
     losses = 0
     while left:
         try:
-            with _pool(min(n_jobs, len(left)), scheduler) as pool:
+            with _pool(n_jobs, scheduler) as pool:
                 futures = {pool.submit(work, task): task for task in left}
                 while futures:
                     for future in wait(futures, return_when=FIRST_COMPLETED).done:
