@@ -100,6 +100,16 @@ class TestIsing:
         assert caught.value.estimate == average(e, check=False, **AT)
 
 
+def test_from_a_store(tmp_path):
+    """The same numbers as in memory."""
+    run = {"sizes": [4], "temperatures": [2.5], "samples": 800, "seed": 0, "n_jobs": 1}
+    kept = simulate(Ising(), store=tmp_path / "store", **run)
+    found = simulate(Ising(), **run)
+    for average in EXACT:
+        one, other = (average(e, size=4, temperature=2.5) for e in (kept, found))
+        assert one == other
+
+
 class TestXY:
     @pytest.mark.parametrize(("size", "t"), [(2, 0.5), (3, 0.8929)])
     def test_exact_tori(self, size, t):
