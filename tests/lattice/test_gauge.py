@@ -101,7 +101,8 @@ def test_states(model, dim):
     assert own.n_sites(shape) == 2**dim
     n_plaquettes = len(oracles.plaquettes(shape[1:]))
     rng = np.random.default_rng(3)
-    cold, _ = own.sample(own.ordered(shape), 1e-300, 1, 1, rng, "heat bath")
+    for t in (1e-9, 1e-300, 5e-324):
+        cold, _ = own.sample(own.ordered(shape), t, 1, 1, rng, "heat bath")
     assert cold.shape == (1, *shape, *own.components)
     assert cold.dtype == own.dtype
     assert own.energy(cold) == -n_plaquettes

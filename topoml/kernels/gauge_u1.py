@@ -60,6 +60,8 @@ def von_mises(k: float, rng: np.random.Generator) -> complex:
         return complex(math.cos(phi), math.sin(phi))
     if k < 1e-4:
         excess = 1.0 / k + k - 1.0
+    elif k > 1e8:
+        excess = 0.5 / k
     else:
         tau = 1.0 + math.sqrt(1.0 + 4.0 * k * k)
         rho = (tau - math.sqrt(2.0 * tau)) / (2.0 * k)

@@ -17,6 +17,7 @@ from .model import Array, cast_like, namespace
 
 __all__ = ["GaugeField"]
 
+_MOST = 1e300  # of couplings: above all links are frozen to rounding, and sums do not overflow
 _LATTICE = {2: "square", 3: "cubic", 4: "hypercubic"}
 
 
@@ -49,6 +50,11 @@ class GaugeField(ABC):
     def coupling(temperature: float) -> float:
         """Wilson's beta = 1 / T at a temperature of `simulate`, and T at a beta."""
         return 1.0 / temperature
+
+    @staticmethod
+    def _beta(temperature: float) -> float:
+        """What the kernels take."""
+        return min(1.0 / temperature, _MOST)
 
     def shape(self, size: int) -> tuple[int, ...]:
         """Of the links: (D, L, ..., L)."""

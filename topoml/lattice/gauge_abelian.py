@@ -95,7 +95,7 @@ class Z2Gauge(GaugeField):
         """
         check_update(update, self.updates)
         lattice = self._lattice(spins.shape)
-        total = np.arange(-2 * (self.dim - 1), 2 * self.dim - 1) / temperature
+        total = np.arange(-2 * (self.dim - 1), 2 * self.dim - 1) * self._beta(temperature)
         with np.errstate(over="ignore"):
             if update == "heat bath":
                 probability = 1.0 / (1.0 + np.exp(-2.0 * total))
@@ -202,7 +202,7 @@ class U1Gauge(GaugeField):
             spins.reshape(self.dim, -1),
             lattice.neighbours,
             _long(lattice),
-            1.0 / temperature,
+            self._beta(temperature),
             _KINDS[update],
             charged,
             rounds,

@@ -84,7 +84,7 @@ class SU2Gauge(GaugeField):
         visited = gauge_su2.sweeps(
             spins.reshape(self.dim, -1, 4),
             lattice.neighbours,
-            1.0 / temperature,
+            self._beta(temperature),
             _KINDS[update],
             rounds,
             out,
@@ -174,7 +174,7 @@ class SU3Gauge(GaugeField):
         visited = gauge_su3.sweeps(
             spins.reshape(self.dim, -1, 3, 3),
             lattice.neighbours,
-            1.0 / temperature,
+            self._beta(temperature),
             _KINDS[update],
             rounds,
             out,
