@@ -25,6 +25,7 @@ __all__ = ["CustomModel"]
 
 _MANIFOLDS = ("real", "circle", "sphere", "discrete")  # in the order of the kernel's numbers
 _MOST = {"real": math.inf, "circle": math.pi, "sphere": 10.0}  # of the scale of proposals
+_OVERHEAD = 1024  # sites whose energies take torch as long as to begin
 _PILOT_SITES = 64  # proposals a round of the pilot chain
 _TRIALS = 3  # spins changed to try the reach
 
@@ -194,8 +195,8 @@ class CustomModel:
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, *shape, *components), each after ``rounds`` sweeps or trajectories.
 
-        With them the number of energies of sites that were computed. ``spins`` is changed in
-        place.
+        With them the number of energies of sites that were computed, on small lattices as many as
+        would take that time. ``spins`` is changed in place.
         """
         check_update(update, self.updates)
         if update == "hmc":
@@ -246,10 +247,11 @@ class CustomModel:
     def _cost(self, shape: tuple[int, ...]) -> int:
         """Energies of sites computed in a sweep."""
         n_sites = math.prod(shape)
+        at_once = n_sites if self._is_compiled else max(n_sites, _OVERHEAD)
         if self.reach is None:
-            return n_sites * n_sites
+            return n_sites * at_once
         masks = require("topoml.lattice.metropolis").sublattices(shape, self.reach)
-        return 2 * len(masks) * n_sites
+        return 2 * len(masks) * at_once
 
     @property
     def _is_compiled(self) -> bool:

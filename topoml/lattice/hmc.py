@@ -36,6 +36,9 @@ Action = Callable[[Tensor], Tensor]
 
 _JITTER = 0.2  # of models: no mode of a free field turns by a multiple of pi every time
 _N_STEPS = 5  # of models, of Omelyan's integrator
+_OVERHEAD = (
+    4096  # visits of spins in a compiled kernel that take as long as a small lattice's force
+)
 _MOST = 1.0  # of models: step sizes in radians on compact manifolds
 
 
@@ -264,7 +267,7 @@ def sample_by_hmc(
 
     Returns:
         Configurations (samples, *spins.shape) of ``model.dtype``, and the number of spins visited:
-        one for each spin and force.
+        one for each spin and force, on small lattices as many as would take that time.
     """
     n_axes = spins.ndim - len(model.components)
     eps = _step_size(model, spins.shape[:n_axes], float(temperature))  # type: ignore[arg-type]
@@ -276,7 +279,7 @@ def sample_by_hmc(
         out[sample] = state.field[0].numpy()
     spins[...] = state.field[0].numpy()
     n_forces = len(OMELYAN.drifts) * _N_STEPS
-    return out, samples * rounds * n_forces * math.prod(spins.shape[:n_axes])
+    return out, samples * rounds * n_forces * max(_OVERHEAD, math.prod(spins.shape[:n_axes]))
 
 
 @lru_cache(maxsize=1024)
