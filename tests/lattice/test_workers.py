@@ -71,6 +71,7 @@ def test_a_signal_ends_it_all_and_says_how_to_go_on(number, jobs, tmp_path):
     assert alive == []
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_last_call_alone(tmp_path):
     process, children = begun(tmp_path / "s", samples=8000, jobs=2)
     worker = next(child for child in children if "--process-name" in child.cmdline())
