@@ -147,6 +147,24 @@ def test_one_dask_worker_of_two_is_killed(distributed, tmp_path):
     same_as_memory(tmp_path / "s", case)
 
 
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost(distributed, tmp_path):
+    case = {**CASE, "samples": 400_000}
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = distributed.LocalCluster(processes=True, protocol="tcp", **options)
+
+    def close():
+        while not list((tmp_path / "s").glob("L16/done/c/*/*/*")):
+            time.sleep(0.05)
+        cluster.close()
+
+    closer = threading.Thread(target=close)
+    closer.start()
+    with pytest.raises(TopomlError, match=r"the scheduler tcp://.* was lost. What is done stays"):
+        simulate(Ising(), **case, store=tmp_path / "s", scheduler=cluster.scheduler_address)
+    closer.join()
+
+
 def test_a_worker_that_does_not_see_the_folder(tmp_path):
     from topoml.lattice.fill import fill_chain
 
