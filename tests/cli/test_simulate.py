@@ -65,6 +65,11 @@ def test_export_is_what_detect_reads(store, tmp_path, capsys):
             np.testing.assert_array_equal(x, y)
     assert main(["ensemble", "export", str(store), "--out", str(out)]) == 2
     assert "which has files in it" in capsys.readouterr().err
+    gauge = ["simulate", "z2-gauge", *ARGUMENTS, "--out", str(tmp_path / "g")]
+    assert main(gauge) == 0
+    more = ["--out", str(tmp_path / "more")]
+    assert main(["ensemble", "export", str(tmp_path / "g"), *more]) == 2
+    assert "is on the manifold 'Z2 links'; expected one of" in capsys.readouterr().err
 
 
 def test_parameters_updates_and_starts(tmp_path, capsys):

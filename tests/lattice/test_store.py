@@ -47,9 +47,11 @@ def finished(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize(
-    ("model", "unit_bytes"), [(Ising(), 64), (XY(J=0.7), 500), (XY(), 1 << 22)]
-)
+def test_bits_are_those_of_memory_in_small_units(finished):
+    same(Ensemble.open(finished), simulate(Ising(), **CASE))
+
+
+@pytest.mark.parametrize(("model", "unit_bytes"), [(XY(J=0.7), 500), (Ising(), 1 << 22)])
 def test_bits_are_those_of_memory(model, unit_bytes, tmp_path, monkeypatch):
     monkeypatch.setattr(stores, "_UNIT_BYTES", unit_bytes)
     stored = simulate(model, **CASE, n_jobs=1, store=tmp_path / "s")
@@ -61,7 +63,8 @@ def test_bits_are_those_of_memory(model, unit_bytes, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["s"]
 
 
-@pytest.mark.parametrize("n_jobs", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [2, 4])
 def test_bits_do_not_depend_on_the_number_of_workers(n_jobs, tmp_path, finished, small_units):
     simulate(Ising(), **CASE, n_jobs=n_jobs, store=tmp_path / "s")
     same(Ensemble.open(tmp_path / "s"), Ensemble.open(finished))

@@ -78,12 +78,12 @@ class Links:
 QUICK = [
     (Ising(lattice="cubic"), "swendsen-wang", "random"),
     (Potts(q=4, lattice="triangular"), "wolff", "random"),
-    (Villain(), None, "ordered"),
-    (Heisenberg(), None, "ordered"),
     (Links(), "redraw", "ordered"),
     (Links(2, "bool"), "redraw", "random"),
 ]
 SLOW = [
+    (Villain(), None, "ordered"),
+    (Heisenberg(), None, "ordered"),
     (Ising(), "wolff", "ordered"),
     (Ising(lattice="honeycomb", field=0.3), "heat bath", "ordered"),
     (PlusMinusJ(realisation=3), "metropolis", "random"),

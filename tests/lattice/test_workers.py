@@ -71,6 +71,7 @@ def test_a_signal_ends_it_all_and_says_how_to_go_on(number, jobs, tmp_path):
     assert alive == []
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_last_call_alone(tmp_path):
     process, children = begun(tmp_path / "s", samples=8000, jobs=2)
     worker = next(child for child in children if "--process-name" in child.cmdline())
@@ -144,6 +145,24 @@ def test_one_dask_worker_of_two_is_killed(distributed, tmp_path):
         killer.join()
         assert not psutil.pid_exists(killed[0])
     same_as_memory(tmp_path / "s", case)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost(distributed, tmp_path):
+    case = {**CASE, "samples": 400_000}
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = distributed.LocalCluster(processes=True, protocol="tcp", **options)
+
+    def close():
+        while not list((tmp_path / "s").glob("L16/done/c/*/*/*")):
+            time.sleep(0.05)
+        cluster.close()
+
+    closer = threading.Thread(target=close)
+    closer.start()
+    with pytest.raises(TopomlError, match=r"the scheduler tcp://.* was lost. What is done stays"):
+        simulate(Ising(), **case, store=tmp_path / "s", scheduler=cluster.scheduler_address)
+    closer.join()
 
 
 def test_a_worker_that_does_not_see_the_folder(tmp_path):

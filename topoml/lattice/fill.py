@@ -71,8 +71,8 @@ def fill(
             sweep(path)  # after workers that were killed
     except DamageError as error:
         raise InputError(
-            f"`store` is {str(path)!r}, where {error}; expected it as it was written. Delete that "
-            "file, which is made anew, and call again."
+            f"`store` is {str(path)!r}, where {error}; expected it as it was written. See all that "
+            "is wrong, and how to mend it: verify."
         ) from error
     except OSError as error:
         raise unwritable(path, error) from error
@@ -182,9 +182,10 @@ def write_unit(
     group.write("configurations", unit, configurations)
     for name, values in sums(model, configurations, state.temperature).items():
         group.write(name, unit, values)
-    if unit.unit == group.layout["done"].shape[2] - 1:
-        tau = _autocorrelation_time(group.arrays["energy"][unit.temperature, unit.chain])
-        group.write("autocorrelation_time", unit, tau)
+    n = group.layout["done"].shape[2]
+    if unit.unit == n - 1:
+        energy = [group.read("energy", unit._replace(unit=u)) for u in range(n)]
+        group.write("autocorrelation_time", unit, _autocorrelation_time(np.concatenate(energy)))
     group.write("state", unit, packed(unit.unit + 1, state, rng))
     group.write("done", unit, 1)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.errors import InputError
-from .ensemble import Ensemble
+from .ensemble import MANIFOLDS, Ensemble
 from .files import Format, Paths, check_keys, from_files
 
 __all__ = ["NPZ", "load_npz", "save_npz"]
@@ -43,6 +43,11 @@ def load_npz(paths: Paths, *, manifold: str | None = None, max_bytes: int = 8 <<
 
 def save_npz(ensemble: Ensemble, folder: str | os.PathLike[str]) -> list[Path]:
     """One file ``L<size>.npz`` a size in ``folder``, as `load_npz` reads them; their paths."""
+    if ensemble.manifold not in MANIFOLDS:
+        raise InputError(
+            f"`ensemble` is on the manifold {ensemble.manifold!r}; expected one of "
+            f"{', '.join(map(repr, MANIFOLDS))}, which the files know. Save its arrays yourself."
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []

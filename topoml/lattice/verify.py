@@ -25,7 +25,8 @@ def verify(path: str | os.PathLike[str], *, model: Model | None = None) -> tuple
     Reads every chunk, which recomputes its CRC-32C, and compares the stored energies and
     magnetisations with those of the configurations. Units that are not yet written count as
     missing. To mend a fault, delete the folder ``done/c/<temperature>/<chain>`` and the file of
-    ``state`` of its chain and call `simulate` again: it makes the same bits. Memory: one unit.
+    ``state`` of its chain (of a ``zarr.json`` under ``L<size>`` that file alone) and call
+    `simulate` again: it makes the same bits. Memory: one unit.
 
     Args:
         path: The folder.

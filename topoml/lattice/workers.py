@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, wait
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
@@ -76,6 +76,11 @@ def until_finished(
                             futures[pool.submit(work, task)] = task
                             left[task] = None  # behind those that wait
                         report(task, progress.done)
+        except CancelledError as error:
+            raise TopomlError(
+                f"the scheduler {scheduler} was lost. What is done stays. Cure: start it again, "
+                "then call again."
+            ) from error
         except BrokenExecutor as error:
             losses += 1
             if losses == _LOSSES:
