@@ -42,7 +42,7 @@ def test_charge_and_loops_of_u1_in_two_dimensions():
     The torus has W(A) = sum_n I_n^(64 - A) I_(n + 1)^A / sum_n I_n^64, which at this size is
     (I_1 / I_0)^A to 1e-10.
     """
-    _, links = drawn(U1Gauge(dim=2), 8, 1.0, 16_000)
+    _, links = drawn(U1Gauge(dim=2), 8, 1.0, 8000)
     squared = gamma(lambda a: a, topological_charge(links).astype(float) ** 2)
     assert abs(squared.value - 2.600719) < 4 * squared.error < 0.4
     plaquette = 0.4463899659

@@ -70,6 +70,16 @@ class TestIsing:
             assert 0.5 <= one.tau < 0.7
             assert one.n_effective == pytest.approx(8 * 500 / (2 * one.tau))
 
+    def test_specific_heat_of_energies_as_they_are(self):
+        """Their mean, taken off first, changes nothing: also not what the jackknife takes off."""
+        e = ising(n=200)
+        energy = e.energy(**AT)
+        for errors in (estimates.gamma, jackknife):
+            found = estimates.specific_heat(e, errors=errors, **AT)
+            plain = errors(lambda m1, m2: N * (m2 - m1**2) / T**2, energy, energy**2)
+            assert found.value == pytest.approx(plain.value, rel=1e-9)
+            assert found.error == pytest.approx(plain.error, rel=1e-4)
+
     def test_without_the_connected_part(self):
         e = ising()
         states, _, weight = oracles.ising((SIZE, SIZE), T)
