@@ -183,10 +183,10 @@ def time_case(model, size, beta, seconds, rounds):
     rng, shape = np.random.default_rng(0), model.shape(size)
     state = model.ordered(shape)
     model.sample(state, 1 / beta, 20, 1, rng)  # thermalised: the work depends on the staples
-    n_rounds, visits = 5, {}
+    visits = {}
 
     def run(update):
-        _, visits[update] = model.sample(state, 1 / beta, n_rounds, 1, rng, update)
+        _, visits[update] = model.sample(state, 1 / beta, 1, 1, rng, update)
 
     functions = {update: lambda update=update: run(update) for update in model.updates}
     t = in_turn(functions, seconds=seconds, rounds=rounds)
