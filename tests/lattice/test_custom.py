@@ -267,6 +267,22 @@ class TestProposals:
         expected = n / len(count)
         assert ((count - expected) ** 2 / expected).sum() < chi2.isf(1e-6, len(count) - 1)
 
+    @pytest.mark.parametrize("manifold", ["real", "circle", "sphere", "discrete"])
+    def test_are_as_likely_as_the_way_back(self, manifold):
+        """From one spin: steps of either sign, in every direction, to every other label alike."""
+        rng, n = np.random.default_rng(74), 20_000
+        x = torch.tensor([0.0, 0.0, 1.0]).double().expand(n, 3) if manifold == "sphere" else None
+        x = torch.zeros(n).double() if x is None else x
+        new = moved(x.long() if manifold == "discrete" else x, 0.9, manifold, 5, rng).numpy()
+        if manifold == "discrete":
+            count = np.bincount(new, minlength=5)
+            assert count[0] == 0
+            assert ((count[1:] - n / 4) ** 2 / (n / 4)).sum() < chi2.isf(1e-6, 3)
+            return
+        steps = new[:, :2].T if manifold == "sphere" else new[None]
+        for step in steps:
+            assert abs(step.mean()) < 5 * step.std() / np.sqrt(n)
+
     @pytest.mark.parametrize("way", ["sites", "compiled"])
     def test_half_are_accepted(self, way):
         model, rng = REAL[way], np.random.default_rng(68)
@@ -355,6 +371,13 @@ class TestModel:
         x = a.configurations(size=3, temperature=0.7)
         np.testing.assert_array_equal(x, b.configurations(size=3, temperature=0.7))
         assert a.energy(size=3, temperature=0.7).shape == (2, 2)
+
+    def test_a_store_holds_the_same_bits(self, tmp_path):
+        settings = {"sizes": [3], "temperatures": [1.0], "samples": 2, "n_chains": 1, "seed": 7}
+        model = LABELS["total"]
+        kept = simulate(model, store=tmp_path / "kept", n_jobs=1, **settings)
+        x = simulate(model, n_jobs=1, **settings).configurations(size=3, temperature=1.0)
+        np.testing.assert_array_equal(kept.configurations(size=3, temperature=1.0), x)
 
     def test_detect_takes_it(self):
         """The lattices are too small to ask for more than to run."""
