@@ -267,21 +267,24 @@ class TestProposals:
         expected = n / len(count)
         assert ((count - expected) ** 2 / expected).sum() < chi2.isf(1e-6, len(count) - 1)
 
-    @pytest.mark.parametrize("manifold", ["real", "circle", "sphere", "discrete"])
-    def test_are_as_likely_as_the_way_back(self, manifold):
-        """From one spin: steps of either sign, in every direction, to every other label alike."""
-        rng, n = np.random.default_rng(74), 20_000
-        x = torch.tensor([0.0, 0.0, 1.0]).double().expand(n, 3) if manifold == "sphere" else None
-        x = torch.zeros(n).double() if x is None else x
-        new = moved(x.long() if manifold == "discrete" else x, 0.9, manifold, 5, rng).numpy()
-        if manifold == "discrete":
-            count = np.bincount(new, minlength=5)
+    @pytest.mark.parametrize("compiled", [False, True])
+    @pytest.mark.parametrize("models", MODELS, ids=lambda models: models["total"].manifold)
+    def test_are_as_likely_as_the_way_back(self, models, compiled):
+        """From equal spins: steps of either sign, to every other label alike."""
+        model, rng, n = models["compiled"], np.random.default_rng(74), 1600
+        shape = (n,) if model.lattice == "chain" else (40, 40)
+        x = model.ordered(shape)
+        if compiled:  # all are accepted
+            assert model._sweep(x, 1e300, 0.9, np.arange(n), rng) == 1.0
+        else:
+            x = moved(torch.from_numpy(x), 0.9, model.manifold, 3, rng).numpy()
+        if model.manifold == "discrete":
+            count = np.bincount(x.ravel(), minlength=3)
             assert count[0] == 0
-            assert ((count[1:] - n / 4) ** 2 / (n / 4)).sum() < chi2.isf(1e-6, 3)
-            return
-        steps = new[:, :2].T if manifold == "sphere" else new[None]
-        for step in steps:
-            assert abs(step.mean()) < 5 * step.std() / np.sqrt(n)
+            assert abs(count[1] - n / 2) < 5 * np.sqrt(n) / 2
+        else:
+            steps = x[:, :2].T if model.manifold == "sphere" else x.reshape(1, n)
+            assert (np.abs(steps.mean(1)) < 5 * steps.std(1) / np.sqrt(n)).all()
 
     @pytest.mark.parametrize("way", ["sites", "compiled"])
     def test_half_are_accepted(self, way):
