@@ -267,6 +267,25 @@ class TestProposals:
         expected = n / len(count)
         assert ((count - expected) ** 2 / expected).sum() < chi2.isf(1e-6, len(count) - 1)
 
+    @pytest.mark.parametrize("compiled", [False, True])
+    @pytest.mark.parametrize("models", MODELS, ids=lambda models: models["total"].manifold)
+    def test_are_as_likely_as_the_way_back(self, models, compiled):
+        """From equal spins: steps of either sign, to every other label alike."""
+        model, rng, n = models["compiled"], np.random.default_rng(74), 1600
+        shape = (n,) if model.lattice == "chain" else (40, 40)
+        x = model.ordered(shape)
+        if compiled:  # all are accepted
+            assert model._sweep(x, 1e300, 0.9, np.arange(n), rng) == 1.0
+        else:
+            x = moved(torch.from_numpy(x), 0.9, model.manifold, 3, rng).numpy()
+        if model.manifold == "discrete":
+            count = np.bincount(x.ravel(), minlength=3)
+            assert count[0] == 0
+            assert abs(count[1] - n / 2) < 5 * np.sqrt(n) / 2
+        else:
+            steps = x[:, :2].T if model.manifold == "sphere" else x.reshape(1, n)
+            assert (np.abs(steps.mean(1)) < 5 * steps.std(1) / np.sqrt(n)).all()
+
     @pytest.mark.parametrize("way", ["sites", "compiled"])
     def test_half_are_accepted(self, way):
         model, rng = REAL[way], np.random.default_rng(68)
@@ -355,6 +374,13 @@ class TestModel:
         x = a.configurations(size=3, temperature=0.7)
         np.testing.assert_array_equal(x, b.configurations(size=3, temperature=0.7))
         assert a.energy(size=3, temperature=0.7).shape == (2, 2)
+
+    def test_a_store_holds_the_same_bits(self, tmp_path):
+        settings = {"sizes": [3], "temperatures": [1.0], "samples": 2, "n_chains": 1, "seed": 7}
+        model = LABELS["total"]
+        kept = simulate(model, store=tmp_path / "kept", n_jobs=1, **settings)
+        x = simulate(model, n_jobs=1, **settings).configurations(size=3, temperature=1.0)
+        np.testing.assert_array_equal(kept.configurations(size=3, temperature=1.0), x)
 
     def test_detect_takes_it(self):
         """The lattices are too small to ask for more than to run."""
