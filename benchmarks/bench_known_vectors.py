@@ -17,89 +17,24 @@ import math
 import time
 
 import numpy as np
+from crossings import NAMES, compared, crossing
 from timing import keep, machine
 
 from topoml.lattice import Heisenberg, LebwohlLasher, SquareIce, simulate
-from topoml.phases.methods import crossing_transition
-from topoml.phases.resampling import block_means, bootstrap
-from topoml.phases.transition import Curve
 
 LIEB = (4 / 3) ** 1.5
-NAMES = ("correlation length", "Binder cumulant")
+CUBIC = Heisenberg(lattice="cubic")
 
 
-def moments(x, manifold):
-    """|m|^2, |m|^4 and S at the smallest wave vectors of configurations (n, L, ..., L, 3).
+def directions(x):
+    return x.astype(np.float64)
 
-    m is the mean spin, or of axes the mean of s s^T - 1 / 3, as a vector; S is a mean over the
-    lattice axes.
-    """
+
+def tensors(x):
+    """s s^T - 1 / 3 of axes, as vectors."""
     x = x.astype(np.float64)
-    if manifold == "projective":
-        tensor = x[..., :, None] * x[..., None, :] - np.eye(3) / 3
-        x = tensor.reshape(*x.shape[:-1], 9)
-    axes = range(1, x.ndim - 1)
-    square = (x.mean(tuple(axes)) ** 2).sum(-1)
-    wave = np.exp(2j * np.pi * np.arange(x.shape[1]) / x.shape[1])
-    at_one = []
-    for axis in axes:
-        planes = x.mean(tuple(other for other in axes if other != axis))
-        amplitude = np.einsum("nlc,l->nc", planes, wave) / len(wave)
-        at_one.append((np.abs(amplitude) ** 2).sum(-1))
-    return np.stack([square, square**2, np.mean(at_one, axis=0)], -1)
-
-
-def curves(model, size, temperatures, samples, n_chains, seed):
-    """xi_2 / L and the Binder cumulant of one size, from chains of one temperature at a time."""
-    blocks = []
-    for t in temperatures:
-        e = simulate(model, sizes=[size], temperatures=[t], samples=samples, seed=seed,
-                     n_chains=n_chains)  # fmt: skip
-        x = e.configurations(size=size, temperature=t)
-        rows = [moments(chain, model.manifold) for chain in x]
-        blocks.append(block_means(np.stack(rows)))
-    drawn = bootstrap(blocks, 200, np.random.default_rng(seed))
-    mean = np.stack([b.mean(0) for b in blocks])
-
-    def values(m):
-        ratio = np.maximum(m[..., 0] / m[..., 2] - 1.0, 0.0)
-        xi = np.sqrt(ratio) / (2 * size * math.sin(math.pi / size))
-        return xi, 1.0 - m[..., 1] / (3.0 * m[..., 0] ** 2)
-
-    t = np.array(temperatures)
-    pairs = zip(values(mean), values(drawn), strict=True)
-    return [Curve(size, t, value, replicates) for value, replicates in pairs]
-
-
-def crossing(model, sizes, temperatures, samples, *, lead, n_chains=16, seed=1):
-    """The transition by crossings of one quantity, the other beside it."""
-    start = time.perf_counter()
-    found = {size: curves(model, size, temperatures, samples, n_chains, seed) for size in sizes}
-    order = (NAMES.index(lead), 1 - NAMES.index(lead))
-    transition = crossing_transition(
-        [{size: c[m] for size, c in found.items()} for m in order], [NAMES[m] for m in order]
-    )
-    other = transition.diagnostics.get("other quantities", {}).get(NAMES[order[1]])
-    row = {
-        "model": f"{model.name}, {model.lattice}",
-        "quantity": f"T by the {lead}",
-        "sizes": " ".join(map(str, sizes)),
-        "estimate": transition.estimate,
-        "error": transition.error,
-        "beside it": None if other is None else f"{other:.4f} by the {NAMES[order[1]]}",
-    }
-    return row | compared(transition.estimate, model.known_transition, start)
-
-
-def compared(estimate, known, start):
-    """The known value, the deviation from it in per cent and the time, for a row."""
-    off = None if known is None or estimate is None else f"{100 * (estimate / known[0] - 1):+.2f}"
-    return {
-        "known": None if known is None else f"{known[0]:.6g}",
-        "source": "no transition" if known is None else known[2],
-        "off (%)": off,
-        "seconds": f"{time.perf_counter() - start:.0f}",
-    }
+    q = x[..., :, None] * x[..., None, :] - np.eye(3) / 3
+    return q.reshape(*x.shape[:-1], 9)
 
 
 def log_states(size, samples, *, n_nodes=32, n_chains=16, seed=2):
@@ -141,17 +76,17 @@ def rows(quick):
     """The table, one row at a time."""
     if quick:
         t = np.linspace(1.38, 1.50, 7)
-        yield crossing(Heisenberg(lattice="cubic"), (4, 8), t, 1600, lead=NAMES[1])
+        yield crossing(CUBIC, (4, 8), t, directions, samples=1600, lead=NAMES[1])
         t = np.linspace(0.5, 1.1, 7)
-        yield crossing(Heisenberg(), (8, 16), t, 800, lead=NAMES[0])
+        yield crossing(Heisenberg(), (8, 16), t, directions, samples=800, lead=NAMES[0])
         yield ice(4, 8, 800)
         return
     t = np.linspace(1.415, 1.471, 9)
-    yield crossing(Heisenberg(lattice="cubic"), (6, 8, 12, 16, 24), t, 3200, lead=NAMES[1])
+    yield crossing(CUBIC, (6, 8, 12, 16, 24), t, directions, samples=3200, lead=NAMES[1])
     t = np.linspace(0.45, 1.05, 9)
-    yield crossing(Heisenberg(), (16, 32, 64), t, 3200, lead=NAMES[0])
+    yield crossing(Heisenberg(), (16, 32, 64), t, directions, samples=3200, lead=NAMES[0])
     t = np.linspace(1.105, 1.14, 9)
-    yield crossing(LebwohlLasher(), (6, 8, 12, 16), t, 4800, lead=NAMES[1])
+    yield crossing(LebwohlLasher(), (6, 8, 12, 16), t, tensors, samples=4800, lead=NAMES[1])
     yield ice(16, 32, 6400)
 
 

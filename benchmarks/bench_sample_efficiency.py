@@ -53,7 +53,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, normalize
 
 from topoml.lattice import XY, Heisenberg, simulate
-from topoml.lattice.observables import vortex_density
+from topoml.lattice.vortex import vortex_density
 from topoml.lie import SO
 from topoml.nn import (
     P4M,

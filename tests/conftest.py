@@ -18,3 +18,14 @@ hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, dera
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
 )
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="also the files test_long_*.py: an hour")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Long files are collected when they are asked for."""
+    if collection_path.name.startswith("test_long_") and not config.getoption("--long"):
+        return True
+    return None

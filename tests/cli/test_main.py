@@ -56,6 +56,16 @@ class TestHelp:
         assert "Onsager" in lines[1]
         assert re.match(r"xy\s+O\(2\)\s+BKT\s+T = 0.8929", lines[2])
         assert "Hasenbusch" in lines[3]
+        assert re.search(r"^potts\s+S3\s+second order\s+T = 0.994973$", result.out, re.MULTILINE)
+        assert re.search(r"^su3-gauge\s+SU\(3\) gauge\s+none$", result.out, re.MULTILINE)
+        assert re.search(r"^phi4\s+of kappa and lam$", result.out, re.MULTILINE)
+
+    def test_one_model(self, topoml):
+        result = topoml("models", "potts")
+        assert (result.code, result.err) == (0, "")
+        assert "Defaults: q=3, J=1.0, lattice='square'" in result.out
+        assert "Updates:  wolff, swendsen-wang, heat bath, metropolis" in result.out
+        assert topoml("models", "phi4").code == 0
 
 
 class TestErrors:

@@ -33,6 +33,67 @@ def bonds(shape):
     ]
 
 
+AXES = {  # of the cells as rows, so that nearest neighbours are at distance 1
+    "triangular": np.array([[1.0, 0.0], [-0.5, np.sqrt(3) / 2]]),
+    "honeycomb": np.sqrt(3) * np.array([[1.0, 0.0], [0.5, np.sqrt(3) / 2]]),
+}
+
+
+def positions(name, shape):
+    """Of all sites of a lattice, in C order, (sites, d), and its periods (d, d)."""
+    if name not in AXES:
+        cells = np.array(list(itertools.product(*map(range, shape))), float)
+        return cells, np.diag(np.array(shape, float))
+    cells = np.array(list(itertools.product(*map(range, shape[:2]))), float) @ AXES[name]
+    periods = np.array(shape[:2])[:, None] * AXES[name]
+    if name == "triangular":
+        return cells, periods
+    second = AXES[name].sum(0) / 3  # of the cell's two sites, at the centre of a triangle
+    return np.stack([cells, cells + second], 1).reshape(-1, 2), periods
+
+
+def adjacency(name, shape):
+    """Number of bonds between each two sites: images at distance 1, (sites, sites).
+
+    A bond of a site to itself counts twice, once for either direction.
+    """
+    x, periods = positions(name, shape)
+    count = np.zeros((len(x), len(x)), int)
+    for image in itertools.product((-2, -1, 0, 1, 2), repeat=len(periods)):
+        away = x[:, None] - x[None] + np.array(image) @ periods
+        count += np.abs(np.linalg.norm(away, axis=-1) - 1.0) < 1e-9
+    return count
+
+
+def enumerated(name, shape, values, of_bond, of_site, temperature):
+    """All states (q^N, N) of spins with ``values``, their energies and Boltzmann weights."""
+    count = adjacency(name, shape)
+    states = np.array(list(itertools.product(values, repeat=len(count))))
+    energy = of_site(states).sum(1).astype(float)
+    for a, b in itertools.product(range(len(count)), repeat=2):
+        if count[a, b]:
+            energy += count[a, b] * of_bond(states[:, a], states[:, b]) / 2
+    weight = np.exp(-(energy - energy.min()) / temperature)
+    return states, energy, weight / weight.sum()
+
+
+def worst_z(labels, classes, probability):
+    """The largest deviation of the frequency of a class, in standard errors over chains.
+
+    ``labels`` (chain, sample) are numbers of classes whose exact probabilities are given; those
+    that are expected less than 400 times in all are taken together.
+    """
+    n_chains, n_samples = labels.shape
+    assert labels.min() >= 0
+    frequency = np.stack([np.bincount(chain, minlength=classes) for chain in labels]) / n_samples
+    rare = probability * labels.size < 400
+    frequency = np.concatenate([frequency[:, ~rare], frequency[:, rare].sum(1, keepdims=True)], 1)
+    exact = np.append(probability[~rare], probability[rare].sum())
+    error = frequency.std(0, ddof=1) / np.sqrt(n_chains)
+    kept = exact * labels.size >= 400
+    return np.abs((frequency.mean(0) - exact) / np.where(kept, error, np.inf)).max()
+
+
 def ising(shape, temperature):
     """All states (2^N, N), their energies (2^N,) and Boltzmann weights, summing to 1."""
     n_sites = shape[0] * shape[1]

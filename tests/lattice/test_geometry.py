@@ -1,6 +1,5 @@
 """Lattices against distances in the plane or in space."""
 
-import itertools
 import math
 
 import numpy as np
@@ -11,6 +10,8 @@ from topoml._core.errors import InputError
 from topoml.lattice import Honeycomb, Hypercubic, Triangular
 from topoml.lattice.geometry import LATTICES, lattice_of, n_axes, pairs, shape_of
 
+from . import oracles
+
 SHAPES = {
     "chain": [(1,), (2,), (5,)],
     "square": [(1, 1), (2, 3), (4, 5)],
@@ -20,34 +21,6 @@ SHAPES = {
     "honeycomb": [(1, 1, 2), (2, 2, 2), (3, 4, 2)],
 }
 CASES = [(name, shape) for name, shapes in SHAPES.items() for shape in shapes]
-# Axes of the cells as rows, so that nearest neighbours are at distance 1.
-AXES = {
-    "triangular": np.array([[1.0, 0.0], [-0.5, math.sqrt(3) / 2]]),
-    "honeycomb": math.sqrt(3) * np.array([[1.0, 0.0], [0.5, math.sqrt(3) / 2]]),
-}
-
-
-def positions(name, shape):
-    """Of all sites, in C order, (sites, d), and the periods (d, d)."""
-    if name not in AXES:
-        cells = np.array(list(itertools.product(*map(range, shape))), float)
-        return cells, np.diag(np.array(shape, float))
-    cells = np.array(list(itertools.product(*map(range, shape[:2]))), float) @ AXES[name]
-    periods = np.array(shape[:2])[:, None] * AXES[name]
-    if name == "triangular":
-        return cells, periods
-    second = AXES[name].sum(0) / 3  # of the cell's two sites, at the centre of a triangle
-    return np.stack([cells, cells + second], 1).reshape(-1, 2), periods
-
-
-def by_distance(name, shape):
-    """Number of bonds between each two sites: images at distance 1, (sites, sites)."""
-    x, periods = positions(name, shape)
-    count = np.zeros((len(x), len(x)), int)
-    for image in itertools.product((-2, -1, 0, 1, 2), repeat=len(periods)):
-        away = x[:, None] - x[None] + np.array(image) @ periods
-        count += np.abs(np.linalg.norm(away, axis=-1) - 1.0) < 1e-9
-    return count
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
@@ -56,7 +29,7 @@ def test_neighbours_are_at_distance_one(name, shape):
     count = np.zeros((lattice.n_sites,) * 2, int)
     for site, across in enumerate(lattice.neighbours):
         np.add.at(count[site], across, 1)
-    np.testing.assert_array_equal(count, by_distance(name, shape))
+    np.testing.assert_array_equal(count, oracles.adjacency(name, shape))
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
@@ -66,7 +39,7 @@ def test_bonds_are_half_of_the_neighbours(name, shape):
     for a, b in lattice.bonds:
         count[a, b] += 1
         count[b, a] += 1
-    np.testing.assert_array_equal(count, by_distance(name, shape))
+    np.testing.assert_array_equal(count, oracles.adjacency(name, shape))
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
@@ -75,6 +48,17 @@ def test_reverse_leads_back(name, shape):
     for site, across in enumerate(lattice.neighbours):
         for slot, other in enumerate(across):
             assert lattice.neighbours[other, lattice.reverse[slot]] == site
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_bond_numbers(name, shape):
+    lattice = lattice_of(name, shape)
+    for site, across in enumerate(lattice.neighbours):
+        for slot, other in enumerate(across):
+            ends = lattice.bonds[lattice.bond_numbers[site, slot]]
+            assert sorted(ends) == sorted([site, other])
+    numbers = np.bincount(lattice.bond_numbers.ravel())
+    np.testing.assert_array_equal(numbers, np.full(len(lattice.bonds), 2))
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])

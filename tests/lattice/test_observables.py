@@ -1,13 +1,10 @@
-"""Observables against loops over plaquettes, closed forms and exact tori."""
+"""Observables against loops over bonds, closed forms and exact tori."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from topoml._core.errors import InputError
 from topoml.lattice import (
@@ -17,8 +14,6 @@ from topoml.lattice import (
     magnetisation,
     second_moment_correlation_length,
     structure_factors,
-    vortex_density,
-    vortices,
 )
 
 from . import oracles
@@ -26,54 +21,6 @@ from . import oracles
 
 def angles(seed, *shape):
     return np.random.default_rng(seed).uniform(-math.pi, math.pi, shape)
-
-
-def winding(theta):
-    """A loop over plaquettes, with complex numbers for the wrapped differences."""
-    n0, n1 = theta.shape
-    z = np.exp(1j * theta)
-    charge = np.zeros((n0, n1))
-    for i in range(n0):
-        for j in range(n1):
-            a, b = (i + 1) % n0, (j + 1) % n1
-            corners = [z[i, j], z[a, j], z[a, b], z[i, b], z[i, j]]
-            pairs = itertools.pairwise(corners)
-            charge[i, j] = sum(np.angle(q / p) for p, q in pairs) / (2 * np.pi)
-    return np.rint(charge)
-
-
-class TestVortices:
-    @given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32), st.integers(-2, 2))
-    def test_loop_over_plaquettes(self, n0, n1, seed, turns):
-        theta = angles(seed, n0, n1)
-        found = vortices(theta + 2 * np.pi * turns)
-        assert found.dtype == np.int8
-        np.testing.assert_array_equal(found, winding(theta))
-        np.testing.assert_array_equal(vortices(torch.from_numpy(theta)).numpy(), found)
-
-    @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**32), st.sampled_from([2, 4, 6]))
-    def test_ties_keep_the_total_at_zero(self, n0, n1, seed, q):
-        """Clock states differ by exactly pi: -1, 0 or 1 each, and 0 together."""
-        theta = 2 * np.pi / q * np.random.default_rng(seed).integers(-2 * q, 2 * q, (3, n0, n1))
-        found = vortices(theta)
-        assert np.abs(found).max() <= 1
-        assert (found.sum((-2, -1)) == 0).all()
-
-    def test_planted_pair(self):
-        x, y = np.meshgrid(np.arange(12) - 2.5, np.arange(12) - 5.5, indexing="ij")
-        theta = np.arctan2(y, x) - np.arctan2(y, x - 6)
-        found = vortices(theta)[:-1, :-1]  # the last ones see the seam
-        assert [tuple(at) for at in np.argwhere(found)] == [(2, 5), (8, 5)]
-        assert found[2, 5] == 1
-        assert found[8, 5] == -1
-
-    def test_density(self):
-        theta = angles(0, 4, 5, 6)
-        expected = np.abs([winding(t) for t in theta]).mean((-2, -1))
-        np.testing.assert_allclose(vortex_density(theta), expected)
-        np.testing.assert_allclose(vortex_density(torch.from_numpy(theta)).numpy(), expected)
-        # of independent angles one plaquette in three has a vortex
-        assert vortex_density(angles(1, 400, 400)) == pytest.approx(1 / 3, abs=0.01)
 
 
 class TestHelicity:

@@ -10,8 +10,7 @@ import pytest
 
 from topoml._core.errors import InputError
 from topoml.lattice import XY, Ising, simulate, start
-from topoml.lattice.chain import thermalisation
-from topoml.lattice.simulate import stream
+from topoml.lattice.chain import stream, thermalisation
 
 MODELS = [Ising(), XY(J=0.7)]
 

@@ -14,10 +14,12 @@ from topoml.kernels import vectors as kernels
 from topoml.lattice import ChiralMagnet, Heisenberg, LebwohlLasher, Model, simulate, start, step
 from topoml.lattice.chain import blocks
 from topoml.lattice.geometry import LATTICES, lattice_of, shape_of
-from topoml.lattice.unit_vectors import no_twist, uniform
+from topoml.lattice.unit_vectors import no_twist
 
 from . import oracles
 from . import vector_oracles as exact
+
+uniform = Heisenberg().random_state  # directions
 
 EPS = np.finfo(np.float64).eps
 MODELS = [Heisenberg(lattice="cubic"), LebwohlLasher(lattice="square"), ChiralMagnet(B=0.4)]
@@ -448,7 +450,10 @@ class TestKernels:
 
     def test_metropolis_proposes_on_the_cap(self):
         """At infinite temperature a step's cosine is uniform on [1 - cap, 1]."""
-        table, spins = lattice_of("chain", (1,)).neighbours, uniform((1,), np.random.default_rng(1))
+        table, spins = (
+            lattice_of("chain", (1,)).neighbours,
+            uniform((1,), np.random.default_rng(1)),
+        )
         out = np.empty((4000, 1, 3), np.float32)
         kernels.sweeps(
             spins, table, 0.0, 1.0, 0.0, no_twist(table), np.zeros(3), 1, 0.5, 0, out,

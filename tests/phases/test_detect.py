@@ -487,3 +487,23 @@ def potts(size, temperatures, n_chains, n, rng):
 
 def test_a_grid_for_the_sizes_of_the_examples():
     assert coarse_grid((16, 32)) == 4
+
+
+@pytest.mark.parametrize("lattice", ["cubic", "honeycomb", "chain"])
+def test_lattices_that_are_not_planar_or_have_two_sites_a_cell(lattice):
+    """Blocks of their last two axes would be nonsense."""
+    e = simulate(Ising(lattice=lattice), sizes=[8, 16], temperatures=[1.0], samples=8, seed=0)
+    with pytest.raises(InputError, match=r"^`ensemble` has fields of shape .*; expected one spin"):
+        detect(e)
+    with pytest.raises(InputError, match=r"^`ensemble` has fields of shape"):
+        yardstick(e)
+
+
+def test_the_triangular_lattice_is_planar():
+    model = Ising(lattice="triangular")
+    e = simulate(
+        model, sizes=[8, 16, 32], temperatures=np.linspace(3.4, 3.9, 8).round(3), samples=640,
+        seed=0, n_chains=16,
+    )  # fmt: skip
+    found = yardstick(e)
+    assert found.estimate == pytest.approx(model.known_transition.value, rel=0.02)

@@ -12,6 +12,7 @@ import typer
 import topoml
 
 from .._core.errors import InputError
+from .lists import integers, numbers
 from .output import check_folder, write_folder
 
 __all__ = ["detect"]
@@ -36,12 +37,13 @@ _QUICK = {
     "xy": SimpleNamespace(sizes=(32, 64), temperatures=_FULL["xy"].temperatures, samples=1600),
 }
 _CHAINS = 16
-_MOST_TEMPERATURES = 1000
 
 
 def detect(
     target: list[str] = typer.Argument(
-        ..., metavar="ising|xy|FILE.npz...", help="A model, or files of one lattice size each."
+        ...,
+        metavar="ising|xy|FILE...|STORE",
+        help="A model; files (.npz, .h5, .txt) of one lattice size each; a store of simulate.",
     ),
     sizes: str = typer.Option(None, help="Lattice sides, such as 32,64,128."),
     temperatures: str = typer.Option(None, help="Such as 0.8,0.9,1.0, or 0.8:1.0:0.02."),
@@ -68,7 +70,10 @@ def detect(
                     f"`{name}` is given with files; expected it with a model, as files bring their"
                     " own. Cure: leave it out."
                 )
-        ensemble = topoml.lattice.load_npz(target)
+        if len(target) == 1 and Path(target[0]).is_dir():
+            ensemble = topoml.lattice.Ensemble.open(target[0])
+        else:
+            ensemble = topoml.lattice.load(target)
     found = topoml.phases.detect(ensemble, seed=seed)
     seconds = time.perf_counter() - start
     summary = _summary(ensemble, found, seed, seconds)
@@ -91,8 +96,8 @@ def _simulate(
     quick: bool,
 ) -> Any:  # noqa: ANN401 - the library is imported on first use
     preset = (_QUICK if quick else _FULL)[name]
-    sides = preset.sizes if sizes is None else tuple(_integers("--sizes", sizes))
-    grid = preset.temperatures if temperatures is None else _numbers("--temperatures", temperatures)
+    sides = preset.sizes if sizes is None else tuple(integers("--sizes", sizes))
+    grid = preset.temperatures if temperatures is None else numbers("--temperatures", temperatures)
     n = preset.samples if samples is None else samples
     if n < 32:
         raise InputError(f"`--samples` is {n}; expected at least 32, for an error bar.")
@@ -120,34 +125,8 @@ def _check_files(target: list[str]) -> None:
             known = " or ".join(_FULL)
             raise InputError(
                 f"`target` is {name!r}, neither a model nor a file that exists; expected {known},"
-                " or .npz files of one lattice size each."
+                " files (.npz, .h5, .txt) of one lattice size each, or a store of topoml simulate."
             )
-
-
-def _numbers(name: str, text: str) -> list[float]:
-    try:
-        if ":" in text:
-            low, high, step = (float(part) for part in text.split(":"))
-            steps = (high - low) / step if step > 0 else math.nan
-            if not 0 <= steps < _MOST_TEMPERATURES:
-                raise ValueError
-            n = int(steps * (1 + 1e-12) + 1e-9) + 1
-            return [round(low + i * step, 12) for i in range(n)]
-        return [float(part) for part in text.replace(",", " ").split()] or [float(text)]
-    except ValueError:
-        raise InputError(
-            f"`{name}` is {text!r}; expected numbers with commas, such as 0.8,0.9,1.0, or"
-            f" low:high:step with a positive step and at most {_MOST_TEMPERATURES} of them."
-        ) from None
-
-
-def _integers(name: str, text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.replace(",", " ").split()] or [int(text)]
-    except ValueError:
-        raise InputError(
-            f"`{name}` is {text!r}; expected integers with commas, such as 32,64,128."
-        ) from None
 
 
 def _summary(ensemble: Any, found: Any, seed: int, seconds: float) -> dict[str, Any]:  # noqa: ANN401

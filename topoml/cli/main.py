@@ -1,6 +1,7 @@
 """Entry point: the verbs, exit codes and the one-line form of errors."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ import typer
 from .. import __version__
 from .._core.errors import TopomlError
 from .detect import detect
+from .ensemble import ensemble
 from .models import models
 from .output import discard_partial
+from .simulate import simulate
 
 __all__ = ["main"]
 
@@ -24,6 +27,8 @@ app = typer.Typer(
 )
 app.command()(detect)
 app.command()(models)
+app.command()(simulate)
+app.add_typer(ensemble, name="ensemble")
 
 
 def _version(value: bool) -> None:
@@ -67,24 +72,43 @@ _INTERRUPTED = "topoml: interrupted"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; exit code 0, 2 for bad input (one line on stderr), 130 for Ctrl-C."""
-    if arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
-    code, message = _run(sys.argv[1:] if arguments is None else arguments)
+    """Run the command line and return its exit code.
+
+    0; 2 for bad input, with one line on stderr; 130 for Ctrl-C and 143 for SIGTERM, with the
+    command that goes on where a store was left.
+    """
+    if arguments is None:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _end)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _end)
+    given = sys.argv[1:] if arguments is None else arguments
+    code, message = _run(given)
     if message:
-        print(message, file=sys.stderr)
+        print(message + (_to_resume(given) if code == 130 else ""), file=sys.stderr)
     return code
 
 
-def _end(*_: object) -> None:
-    """End the process on Ctrl-C, with nothing left half-written.
+def _end(number: int, _: object) -> None:
+    """End the process on Ctrl-C or SIGTERM, with nothing left half-written.
 
     Not by a KeyboardInterrupt: one that is raised while a module loads is lost, or comes back as an
-    ImportError, and after it the process would wait for its threads.
+    ImportError, and after it the process would wait for its threads. Workers see that the process
+    is gone and end, too.
     """
     discard_partial()
-    os.write(2, (_INTERRUPTED + "\n").encode())  # print() may be what is interrupted
-    os._exit(130)
+    from_bar = "\n" if os.isatty(2) else ""
+    message = f"{from_bar}{_INTERRUPTED}{_to_resume(sys.argv[1:])}\n"
+    os.write(2, message.encode())  # print() may be what is interrupted
+    os._exit(128 + number)
+
+
+def _to_resume(arguments: Sequence[str]) -> str:
+    """A line with the command that goes on, where there is one."""
+    if not arguments or arguments[0] != "simulate":
+        return ""
+    flag = [] if "--resume" in arguments else ["--resume"]
+    return "\ngo on with: " + shlex.join(["topoml", *arguments, *flag])
 
 
 def _run(given: Sequence[str]) -> tuple[int, str]:

@@ -22,6 +22,7 @@ __all__ = [
     "dot",
     "ratio_derivatives",
     "ratio_to_sine",
+    "sinc_derivative",
 ]
 
 Function = TypeVar("Function", bound=type[torch.autograd.Function])
@@ -163,13 +164,13 @@ class _CosineAndSinc(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
         s, cosine, sinc = ctx.saved_tensors
         along_cosine, along_sinc = gradients
-        return (_sinc_derivative(s, cosine, sinc) * along_sinc - sinc * along_cosine) / 2
+        return (sinc_derivative(s, cosine, sinc) * along_sinc - sinc * along_cosine) / 2
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
         s, cosine, sinc = ctx.saved_tensors
         half = tangent / 2
-        return -sinc * half, _sinc_derivative(s, cosine, sinc) * half
+        return -sinc * half, sinc_derivative(s, cosine, sinc) * half
 
 
 @bind_once
@@ -202,7 +203,7 @@ class _Arc(torch.autograd.Function):
         return ratio * u_tangent + change * u, change
 
 
-def _sinc_derivative(s: Tensor, cosine: Tensor, sinc: Tensor) -> Tensor:
+def sinc_derivative(s: Tensor, cosine: Tensor, sinc: Tensor) -> Tensor:
     """Twice that of sinc by s: (cos - sinc) / s."""
     small = s < SMALL
     series = ((s * (1 / 45360) - 1 / 840) * s + 1 / 30) * s - 1 / 3

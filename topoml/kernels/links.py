@@ -16,6 +16,7 @@ from .angles import cosine_and_sinc
 __all__ = [
     "act",
     "add_identity",
+    "channel_axis",
     "dagger",
     "flat",
     "frame",
@@ -42,6 +43,11 @@ def planar(x: Tensor) -> Tensor:
 def flat(x: Tensor) -> Tensor:
     """Components last: the inverse of `planar`, a view."""
     return x.movedim((0, 1), (-2, -1)) if x.is_complex() else x.movedim(0, -1)
+
+
+def channel_axis(x: Tensor) -> int:
+    """The axis of channels in planar fields (.., B, C, *L), of directions in planar links."""
+    return 3 if x.is_complex() else 2
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:

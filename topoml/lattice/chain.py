@@ -40,6 +40,17 @@ class Info(NamedTuple):
     flipped: int
 
 
+def stream(seed: int, *, size: int, temperature: float, chain: int) -> np.random.Generator:
+    """The generator of one chain, keyed by what it simulates and not by a running number.
+
+    So a chain has the same bits whichever other sizes and temperatures run beside it. The key
+    takes the temperature by the 64 bits of its float.
+    """
+    bits = int(np.float64(temperature).view(np.uint64))
+    key = (size, bits >> 32, bits & 0xFFFFFFFF, chain)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
 def start(
     model: Model,
     shape: tuple[int, ...],

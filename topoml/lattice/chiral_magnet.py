@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from .._core.errors import InputError
 from ..kernels import vectors as kernels
-from .geometry import Hypercubic, Triangular, lattice_of, shape_of
+from .geometry import Hypercubic, Triangular, lattice_of
 from .model import Array, cast_like, check_coupling, check_update, namespace
-from .unit_vectors import aligned, bonds, cap, check_vectors, uniform
+from .unit_vectors import UnitVectors, bonds, cap, check_vectors
 
 __all__ = ["ChiralMagnet"]
 
@@ -27,7 +27,7 @@ _STEPS = {  # of the bonds that a site counts as its own, in space, in units of 
 
 
 @dataclass(frozen=True)
-class ChiralMagnet:
+class ChiralMagnet(UnitVectors):
     r"""Heisenberg spins whose neighbours like to be turned against each other; periodic.
 
     .. math:: H = -J \sum_{\langle ij \rangle} s_i \cdot s_j
@@ -74,12 +74,10 @@ class ChiralMagnet:
 
     name: ClassVar[str] = "chiral-magnet"
     manifold: ClassVar[str] = "sphere"
-    symmetry: ClassVar[str] = "rotations of lattice and spins together"
+    symmetry: ClassVar[str] = "spin-orbit C4"
     order: ClassVar[str] = "unknown"
     known_transition: ClassVar[None] = None
     updates: ClassVar[tuple[str, ...]] = ("heat bath", "over-relaxation", "metropolis")
-    components: ClassVar[tuple[int, ...]] = (3,)
-    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     def __post_init__(self) -> None:
         check_coupling(self.J)
@@ -121,22 +119,6 @@ class ChiralMagnet:
             total - self.B * up[..., 2].sum(n_batch, dtype=float64), configurations
         )
         return energy
-
-    def shape(self, size: int) -> tuple[int, ...]:
-        """Of the lattice of a configuration, whose array has 3 components behind it."""
-        return shape_of(self.lattice, size)
-
-    def n_sites(self, shape: tuple[int, ...]) -> int:
-        """Of the lattice of a configuration."""
-        return math.prod(shape)
-
-    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """All spins along z, float64 (*shape, 3): the ground state in a strong field B > 0 only."""
-        return aligned(shape)
-
-    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-        """Independent uniform directions, float64 (*shape, 3)."""
-        return uniform(shape, rng)
 
     def sample(
         self,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ __all__ = [
     "Honeycomb",
     "Hypercubic",
     "Lattice",
+    "OnLattice",
     "Triangular",
     "check_lattice",
     "lattice_of",
@@ -71,6 +72,11 @@ class Hypercubic:
         """(bonds, 2): each once, from the site that counts it as its own; sites in C order."""
         return _own(self.neighbours[:, ::2])
 
+    @cached_property
+    def bond_numbers(self) -> NDArray[np.int32]:
+        """(sites, z): which of ``bonds`` a slot is."""
+        return _numbers(self.neighbours)
+
 
 @dataclass(frozen=True)
 class Triangular:
@@ -111,6 +117,11 @@ class Triangular:
     def bonds(self) -> NDArray[np.int32]:
         """(bonds, 2): each once, from the site that counts it as its own; sites in C order."""
         return _own(self.neighbours[:, ::2])
+
+    @cached_property
+    def bond_numbers(self) -> NDArray[np.int32]:
+        """(sites, 6): which of ``bonds`` a slot is."""
+        return _numbers(self.neighbours)
 
 
 @dataclass(frozen=True)
@@ -159,6 +170,13 @@ class Honeycomb:
         """(bonds, 2): each once, from the first site of a cell; cells in C order."""
         first = np.arange(0, self.n_sites, 2, dtype=np.int32)
         return np.stack([np.repeat(first, 3), self.neighbours[first].ravel()], -1)
+
+    @cached_property
+    def bond_numbers(self) -> NDArray[np.int32]:
+        """(sites, 3): which of ``bonds`` a slot is."""
+        cell = np.arange(self.n_sites, dtype=np.int32)[:, None] // 2
+        cell = np.where(np.arange(self.n_sites)[:, None] % 2, self.neighbours // 2, cell)
+        return cell * 3 + np.arange(3, dtype=np.int32)
 
 
 Lattice = Hypercubic | Triangular | Honeycomb
@@ -227,6 +245,21 @@ def pairs(x: Array, name: str, *, components: int = 0) -> Iterator[tuple[Array, 
         yield x, roll(x, (-1,) * len(axes), axes)
 
 
+class OnLattice:
+    """What models with a spin at each site of the ``lattice`` that they name have in common."""
+
+    lattice: str
+    components: ClassVar[tuple[int, ...]] = ()
+
+    def shape(self, size: int) -> tuple[int, ...]:
+        """Of spins on sides L: (L, L), (L, L, L), or (L, L, 2) on the honeycomb."""
+        return shape_of(self.lattice, size)
+
+    def n_sites(self, shape: tuple[int, ...]) -> int:
+        """Of the lattice of a configuration of this shape."""
+        return math.prod(shape)
+
+
 def _steps(name: str) -> tuple[tuple[int, ...], ...]:
     """Displacements of the bonds of a lattice of one site a cell."""
     if name == "triangular":
@@ -241,6 +274,13 @@ def _across(
     axes = tuple(range(len(shape)))
     both = [tuple(sign * d for d in step) for step in displacements for sign in (-1, 1)]
     return np.stack([np.roll(number, step, axes).ravel() for step in both], -1)
+
+
+def _numbers(neighbours: NDArray[np.int32]) -> NDArray[np.int32]:
+    n, z = neighbours.shape
+    first = np.repeat(np.arange(n, dtype=np.int32)[:, None], z, 1)
+    first[:, 1::2] = neighbours[:, 1::2]
+    return first * (z // 2) + np.arange(z, dtype=np.int32) // 2
 
 
 def _own(across: NDArray[np.int32]) -> NDArray[np.int32]:

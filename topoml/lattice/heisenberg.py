@@ -1,6 +1,5 @@
 """The classical Heisenberg model."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import vectors as kernels
-from .geometry import check_lattice, lattice_of, shape_of
+from .geometry import check_lattice, lattice_of
 from .model import Array, Known, cast_like, check_coupling, check_update, namespace
-from .unit_vectors import aligned, bonds, cap, check_vectors, no_twist, uniform
+from .unit_vectors import UnitVectors, bonds, cap, check_vectors, no_twist
 
 __all__ = ["Heisenberg"]
 
@@ -20,7 +19,7 @@ _ORDERED = ("cubic", "hypercubic")  # the lattices with a transition
 
 
 @dataclass(frozen=True)
-class Heisenberg:
+class Heisenberg(UnitVectors):
     r"""Unit vectors in space, :math:`H = -J \sum_{\langle ij \rangle} s_i \cdot s_j`, periodic.
 
     k_B = 1: J and T share one unit. A side of 2 has two bonds between the same spins, a side of 1 a
@@ -54,8 +53,6 @@ class Heisenberg:
     updates: ClassVar[tuple[str, ...]] = (
         "wolff", "swendsen-wang", "heat bath", "over-relaxation", "metropolis",
     )  # fmt: skip
-    components: ClassVar[tuple[int, ...]] = (3,)
-    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     def __post_init__(self) -> None:
         check_coupling(self.J)
@@ -87,22 +84,6 @@ class Heisenberg:
             total = total - self.J * (a * b).sum(axes, dtype=float64)
         energy: Array = cast_like(total, configurations)
         return energy
-
-    def shape(self, size: int) -> tuple[int, ...]:
-        """Of the lattice of a configuration, whose array has 3 components behind it."""
-        return shape_of(self.lattice, size)
-
-    def n_sites(self, shape: tuple[int, ...]) -> int:
-        """Of the lattice of a configuration."""
-        return math.prod(shape)
-
-    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """A ground state: all spins along z, float64 (*shape, 3)."""
-        return aligned(shape)
-
-    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-        """Independent uniform directions, float64 (*shape, 3)."""
-        return uniform(shape, rng)
 
     def sample(
         self,

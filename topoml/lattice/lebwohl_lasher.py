@@ -1,6 +1,5 @@
 """The Lebwohl-Lasher model of nematics."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import vectors as kernels
-from .geometry import check_lattice, lattice_of, shape_of
+from .geometry import check_lattice, lattice_of
 from .model import Array, Known, cast_like, check_coupling, check_update, namespace
-from .unit_vectors import aligned, bonds, cap, check_vectors, no_twist, uniform
+from .unit_vectors import UnitVectors, bonds, cap, check_vectors, no_twist
 
 __all__ = ["LebwohlLasher"]
 
 
 @dataclass(frozen=True)
-class LebwohlLasher:
+class LebwohlLasher(UnitVectors):
     r"""Axes in space, :math:`H = -J \sum_{\langle ij \rangle} P_2(s_i \cdot s_j)`, periodic.
 
     :math:`P_2(c) = (3 c^2 - 1) / 2`. The spins are unit vectors up to a sign, points of RP^2; the
@@ -49,8 +48,6 @@ class LebwohlLasher:
     manifold: ClassVar[str] = "projective"
     symmetry: ClassVar[str] = "O(3)"
     updates: ClassVar[tuple[str, ...]] = ("wolff", "metropolis")
-    components: ClassVar[tuple[int, ...]] = (3,)
-    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     def __post_init__(self) -> None:
         check_coupling(self.J)
@@ -83,22 +80,6 @@ class LebwohlLasher:
             total = total - self.J * p2.sum(axes[:-1], dtype=float64)
         energy: Array = cast_like(total, configurations)
         return energy
-
-    def shape(self, size: int) -> tuple[int, ...]:
-        """Of the lattice of a configuration, whose array has 3 components behind it."""
-        return shape_of(self.lattice, size)
-
-    def n_sites(self, shape: tuple[int, ...]) -> int:
-        """Of the lattice of a configuration."""
-        return math.prod(shape)
-
-    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """A ground state: all axes along z, float64 (*shape, 3)."""
-        return aligned(shape)
-
-    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-        """Independent uniform directions, float64 (*shape, 3)."""
-        return uniform(shape, rng)
 
     def sample(
         self,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Array",
+    "EffectiveModel",
     "Known",
     "Model",
     "cast_like",
@@ -83,6 +84,18 @@ class Model(Protocol):
         update: str,
         /,
     ) -> tuple[NDArray[Any], int]: ...
+
+
+@runtime_checkable
+class EffectiveModel(Model, Protocol):
+    """A model whose weight is exp(-H / T) with an H of its own at every temperature (`Villain`).
+
+    Its ``energy`` needs the temperature, and is the estimator whose mean is -d ln Z / d(1 / T).
+    """
+
+    @property
+    def energy_needs_temperature(self) -> bool: ...
+    def energy(self, configurations: Array, /, *, temperature: float | None = None) -> Array: ...
 
 
 def namespace(x: object) -> ModuleType:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import InputError
+from ._numbers import floating
 from .model import Array, cast_like, check_field, namespace
 
 __all__ = [
@@ -20,8 +21,6 @@ __all__ = [
     "magnetisation",
     "second_moment_correlation_length",
     "structure_factors",
-    "vortex_density",
-    "vortices",
 ]
 
 
@@ -68,7 +67,7 @@ def binder(m: Array) -> Array:
         >>> float(binder(np.array([0.5, -0.5])) * 3)
         2.0
     """
-    square = _floating(m) ** 2
+    square = floating(m) ** 2
     with np.errstate(invalid="ignore"):
         u4: Array = 1.0 - (square**2).mean(-1) / (3.0 * square.mean(-1) ** 2)
     return u4
@@ -126,46 +125,6 @@ def helicity_modulus(theta: Array, temperature: float, J: float = 1.0) -> Array:
     c, s = helicity_terms(theta, J)
     modulus: Array = c.mean() - s.mean() / temperature
     return modulus
-
-
-def vortices(theta: Array) -> Array:
-    """Winding number of every plaquette: -1, 0 or 1.
-
-    The bond differences, each wrapped to [-pi, pi], are added up counter-clockwise around the
-    plaquette whose lowest corner is (i, j), that is (i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1),
-    with the first lattice axis as x. They sum to 0 over the torus, exactly. A difference of exactly
-    pi has no sign of its own; it takes that of the angles as they stand in [-pi, pi].
-
-    Args:
-        theta: Angles (*batch, L0, L1), radians, any branch.
-
-    Returns:
-        int8 (*batch, L0, L1).
-
-    Source: Tobochnik & Chester, Phys. Rev. B 20, 3761 (1979).
-
-    Example:
-        >>> import numpy as np
-        >>> vortices(np.array([[0.0, -1.5, 0.0], [1.5, 3.0, 0.0], [0.0, 0.0, 0.0]]))
-        array([[ 1, -1,  0],
-               [ 0,  0,  0],
-               [ 0,  0,  0]], dtype=int8)
-    """
-    check_field("theta", theta, " of angles")
-    xp = namespace(theta)
-    theta = _wrapped(_floating(theta))
-    along_x = _wrapped(xp.roll(theta, -1, -2) - theta)
-    along_y = _wrapped(xp.roll(theta, -1, -1) - theta)
-    turn = along_x + xp.roll(along_y, -1, -2) - xp.roll(along_x, -1, -1) - along_y
-    winding = xp.round(turn / (2.0 * math.pi))
-    charges: Array = winding.astype(np.int8) if xp is np else winding.to(xp.int8)
-    return charges
-
-
-def vortex_density(theta: Array) -> Array:
-    """Vortices and antivortices for each plaquette, (*batch,), of angles (*batch, L0, L1)."""
-    density: Array = _floating(abs(vortices(theta))).mean((-2, -1))
-    return density
 
 
 def structure_factors(configurations: Array, *, manifold: str = "real") -> tuple[Array, Array]:
@@ -238,7 +197,7 @@ def _components(configurations: Array, manifold: str) -> list[Any]:
             "states to numbers, angles or vectors first."
         )
     check_field("configurations", configurations)
-    x = _floating(configurations)
+    x = floating(configurations)
     if manifold == "sphere":
         if x.ndim < 3:
             raise InputError(
@@ -249,15 +208,3 @@ def _components(configurations: Array, manifold: str) -> list[Any]:
     if manifold == "real":
         return [x]
     return [namespace(x).cos(x), namespace(x).sin(x)]
-
-
-def _floating(x: Any) -> Any:  # noqa: ANN401
-    """Integers as float64, floats as they are."""
-    if namespace(x) is np:
-        return x if x.dtype.kind == "f" else x.astype(np.float64)
-    return x if x.is_floating_point() else x.double()
-
-
-def _wrapped(angle: Any) -> Any:  # noqa: ANN401
-    """Into [-pi, pi]; odd: the wrap of -x is minus that of x."""
-    return angle - 2.0 * math.pi * namespace(angle).round(angle / (2.0 * math.pi))

@@ -1,12 +1,11 @@
 """Independent Markov chains of a model, over sizes and temperatures."""
 
-import math
-import operator
 import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +13,24 @@ from tqdm import tqdm
 
 from .. import __version__
 from .._core.errors import InputError
-from .chain import blocks, thermalisation
+from ._arguments import (
+    check_integer,
+    check_jobs,
+    check_samples,
+    check_sizes,
+    check_start,
+    check_temperatures,
+)
+from .chain import blocks, stream, thermalisation
 from .chain import start as begin
 from .ensemble import Ensemble
+from .fill import fill
 from .model import Model, check_update
+from .store import described
 
-__all__ = ["simulate", "stream"]
+__all__ = ["simulate"]
 
 _THERMALISATION = 100  # steps, each flipping about every spin once
-_LARGEST = 2**15 - 1  # side: the kernels pack two coordinates into an int32
 
 
 class _Unit(NamedTuple):
@@ -33,17 +41,6 @@ class _Unit(NamedTuple):
 
 class _StoppedError(Exception):
     """Another unit failed, or the user pressed Ctrl-C."""
-
-
-def stream(seed: int, *, size: int, temperature: float, chain: int) -> np.random.Generator:
-    """The generator of one chain, keyed by what it simulates and not by a running number.
-
-    So a chain has the same bits whichever other sizes and temperatures run beside it. The key
-    takes the temperature by the 64 bits of its float.
-    """
-    bits = int(np.float64(temperature).view(np.uint64))
-    key = (size, bits >> 32, bits & 0xFFFFFFFF, chain)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def simulate(
@@ -58,6 +55,8 @@ def simulate(
     start: str = "ordered",
     n_jobs: int | None = None,
     progress: bool = False,
+    store: str | os.PathLike[str] | None = None,
+    scheduler: str | None = None,
 ) -> Ensemble:
     """Sample ``model`` on lattices of sides L by one of its updates.
 
@@ -69,6 +68,11 @@ def simulate(
     Chains of one (L, T) are independent, so that the scatter of their means gives an error that
     needs no autocorrelation time. Ctrl-C stops within a fraction of a second up to L = 1000.
 
+    With ``store`` the same bits go to a folder instead of memory, in units of some 4 MB. The same
+    call again goes on where a run was stopped, also by kill -9, and does nothing to a finished
+    one. The ensemble that comes back is read when asked for; see `Ensemble.open`, `open_units`
+    and `verify`.
+
     Args:
         model: `Ising`, `XY`, ..., or anything with the methods of `Model`.
         sizes: Sides L, integers from 1 to 32767.
@@ -79,8 +83,18 @@ def simulate(
         update: One of ``model.updates``; the first, if left out.
         start: "ordered", or "random", which draws each chain's first state from its own stream.
             Where the two disagree the chains are too short, or the transition is of first order.
-        n_jobs: Threads; None is one a core. More of them change the time only.
-        progress: A bar on stderr, while stderr is a terminal.
+        n_jobs: Threads, or processes with a store; None is one a core. More of them change the
+            time only.
+        progress: A bar on stderr, with the time left, while stderr is a terminal.
+        store: A folder that is new, empty, or a store begun with the same arguments.
+        scheduler: Address of a Dask scheduler (``tcp://HOST:PORT``), whose workers fill the store
+            instead of processes of this machine. They all see its folder by the same path.
+
+    Raises:
+        InputError: One line that names the argument, or says what is wrong with the store: begun
+            with another argument, of another version, being filled by another run, not a store,
+            read-only, disk full. Nothing is harmed: what is done stays.
+        TopomlError: Workers died again and again; what they were at is named.
 
     Example:
         >>> from topoml.lattice import Ising
@@ -88,25 +102,27 @@ def simulate(
         >>> e.configurations(size=4, temperature=2.0).shape
         (8, 1, 4, 4)
     """
-    sides = [_integer("sizes", size, 1, _LARGEST) for size in _listed("sizes", sizes)]
-    ts = [_temperature(t) for t in _listed("temperatures", temperatures)]
-    _check_distinct("sizes", sides)
-    _check_distinct("temperatures", ts)
-    samples = _integer("samples", samples, 1)
-    n_chains = _integer("n_chains", n_chains, 1)
-    seed = _integer("seed", seed, 0)
-    n_jobs = _cores() if n_jobs is None else _integer("n_jobs", n_jobs, 1)
+    sides = check_sizes(sizes)
+    ts = check_temperatures(temperatures)
+    per_chain = check_samples(samples, n_chains)
+    seed = check_integer("seed", seed, 0)
+    n_jobs = check_jobs(n_jobs)
     update = model.updates[0] if update is None else update
     check_update(update, model.updates)
-    if start not in ("ordered", "random"):
-        raise InputError(f"`start` is {start!r}; expected 'ordered' or 'random'.")
-    per_chain, rest = divmod(samples, n_chains)
-    if rest:
-        raise InputError(
-            f"`samples` is {samples}; expected a multiple of n_chains = {n_chains}. "
-            f"Use samples={samples - rest + n_chains} or another n_chains."
-        )
+    check_start(start)
 
+    if store is not None:
+        about = described(
+            model, sizes=sides, temperatures=ts, samples=samples, seed=seed, n_chains=n_chains,
+            update=update, start=start, thermalisation=_THERMALISATION,
+        )  # fmt: skip
+        fill(Path(store), model, about, n_jobs=n_jobs, scheduler=scheduler, progress=progress)
+        return Ensemble.open(store, model=model)
+    if scheduler is not None:
+        raise InputError(
+            f"`scheduler` is {scheduler!r} without a store; expected both, as workers write to "
+            "one. Give store=..."
+        )
     data = {
         size: {
             t: np.empty((n_chains, per_chain, *model.shape(size), *model.components), model.dtype)
@@ -183,41 +199,3 @@ def _run(
 def _off(progress: bool) -> bool | None:
     """Tqdm's ``disable``: None leaves the bar out where stderr is not a terminal."""
     return None if progress else True
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _listed(name: str, values: object) -> list[Any]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InputError(f"`{name}` is {values!r}; expected a list of numbers. Use [{values!r}].")
-    listed = list(values)
-    if not listed:
-        raise InputError(f"`{name}` is empty; expected at least one number.")
-    return listed
-
-
-def _check_distinct(name: str, values: list[Any]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise InputError(f"`{name}` lists {value!r} twice; expected distinct numbers.")
-
-
-def _integer(name: str, value: object, least: int, most: int | None = None) -> int:
-    number = None
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool | np.bool_):
-        number = operator.index(value)
-    if number is None or number < least or number > (most or math.inf):
-        upper = "" if most is None else f" and at most {most}"
-        raise InputError(f"`{name}` is {value!r}; expected an integer of at least {least}{upper}.")
-    return number
-
-
-def _temperature(value: object) -> float:
-    number = math.nan
-    if isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_):
-        number = float(value)
-    if not 0.0 < number < math.inf:
-        raise InputError(f"`temperatures` holds {value!r}; expected finite numbers above 0.")
-    return number

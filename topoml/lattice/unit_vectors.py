@@ -1,16 +1,16 @@
 """What the models of unit vectors in space share: their states, bonds and checks."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core.errors import InputError
-from .geometry import lattice_of, n_axes, pairs
+from .geometry import OnLattice, lattice_of, n_axes, pairs
 from .model import Array, check_field
 
-__all__ = ["aligned", "bonds", "cap", "check_vectors", "no_twist", "uniform"]
+__all__ = ["UnitVectors", "bonds", "cap", "check_vectors", "no_twist"]
 
 
 def check_vectors(x: object, lattice: str) -> None:
@@ -34,18 +34,23 @@ def bonds(x: Array, lattice: str) -> Iterator[tuple[Array, Array, tuple[int, ...
         yield a, b, tuple(range(n_batch, a.ndim))
 
 
-def aligned(shape: tuple[int, ...]) -> NDArray[Any]:
-    """All vectors along z, float64 (*shape, 3)."""
-    spins = np.zeros((*shape, 3))
-    spins[..., 2] = 1.0
-    return spins
+class UnitVectors(OnLattice):
+    """What models of unit vectors in space at the sites of a lattice have in common."""
 
+    components: ClassVar[tuple[int, ...]] = (3,)
+    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
-def uniform(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-    """Independent vectors, uniform on the sphere, float64 (*shape, 3)."""
-    spins: NDArray[Any] = rng.standard_normal((*shape, 3))
-    spins /= np.linalg.norm(spins, axis=-1, keepdims=True)
-    return spins
+    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """All vectors along z, float64 (*shape, 3)."""
+        spins = np.zeros((*shape, 3))
+        spins[..., 2] = 1.0
+        return spins
+
+    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Independent vectors, uniform on the sphere, float64 (*shape, 3)."""
+        spins: NDArray[Any] = rng.standard_normal((*shape, 3))
+        spins /= np.linalg.norm(spins, axis=-1, keepdims=True)
+        return spins
 
 
 def no_twist(neighbours: NDArray[np.int32]) -> NDArray[np.float64]:

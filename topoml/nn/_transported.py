@@ -4,9 +4,19 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..kernels.links import add_identity, dagger, flat, frame, hops, mix, multiply, planar
+from ..kernels.links import (
+    add_identity,
+    channel_axis,
+    dagger,
+    flat,
+    frame,
+    hops,
+    mix,
+    multiply,
+    planar,
+)
 
-__all__ = ["Recomputed", "channel_axis", "products", "transported"]
+__all__ = ["Recomputed", "products", "transported"]
 
 CHUNK = 4096  # entries of a plane of a component that are transported at a time
 
@@ -117,11 +127,6 @@ def products(local: Tensor, other: Tensor, weight: Tensor) -> Tensor:
         out = out + multiply(a, inner(weight[:, j]))
         out = out + multiply(dagger(a), inner(weight[:, n + j]))
     return out
-
-
-def channel_axis(x: Tensor) -> int:
-    """The axis of channels in planar fields."""
-    return 3 if x.is_complex() else 2
 
 
 def _direction(u: Tensor, m: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .._core.checks import check_count
 from .._core.errors import InputError
-from ..kernels.links import flat, mix, multiply, planar, real_trace
+from ..kernels.links import channel_axis, flat, mix, multiply, planar, real_trace
 from ._links import (
     GaugeGroup,
     algebra_exp,
@@ -22,7 +22,7 @@ from ._links import (
     complex_weight,
     new_weight,
 )
-from ._transported import Recomputed, channel_axis, products, transported
+from ._transported import Recomputed, products, transported
 
 __all__ = ["LAct", "LBilinear", "LConv", "LConvBilinear", "LExp", "LTrace"]
 

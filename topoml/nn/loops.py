@@ -1,16 +1,16 @@
 """Closed loops of links: plaquettes, Wilson and Polyakov loops, as matrices at every site."""
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 
 from .._core.errors import InputError
-from ..kernels.links import dagger, flat, frame, hop_back, line, multiply, planar, shift
+from ..kernels.links import channel_axis, flat, line, planar
+from ..kernels.loops import clover_leaves, rectangles
 from ._links import check_extents, check_links, check_open_axes
 
-__all__ = ["Plaquettes", "PolyakovLoops", "WilsonLoops", "plaquette_leaves"]
+__all__ = ["Plaquettes", "PolyakovLoops", "WilsonLoops"]
 
 
 class Plaquettes(nn.Module):
@@ -53,7 +53,7 @@ class Plaquettes(nn.Module):
 
     def forward(self, U: Tensor) -> Tensor:
         periodic = check_open_axes(self.periodic, check_links(U))
-        return flat(torch.cat(plaquette_leaves(U, periodic), _channels(U)))
+        return flat(torch.cat(clover_leaves(planar(U), periodic), channel_axis(U)))
 
 
 class WilsonLoops(nn.Module):
@@ -95,17 +95,8 @@ class WilsonLoops(nn.Module):
         dim = check_links(U)
         periodic = check_open_axes(self.periodic, dim)
         links = planar(U)
-        channel = _channels(U)
-        found = []
-        for r, t in self.extents:
-            for m, n in combinations(range(dim), 2):
-                a, b = channel + 1 + m, channel + 1 + n
-                along_m = line(links.narrow(channel, m, 1), a, r, periodic[m])
-                along_n = line(links.narrow(channel, n, 1), b, t, periodic[n])
-                out = multiply(along_m, shift(along_n, a, r, periodic[m]))
-                back = multiply(along_n, shift(along_m, b, t, periodic[n]))
-                found.append(multiply(out, dagger(back)))
-        return flat(torch.cat(found, channel))
+        found = [rectangles(links, r, t, periodic) for r, t in self.extents]
+        return flat(torch.cat(found, channel_axis(U)))
 
 
 class PolyakovLoops(nn.Module):
@@ -145,34 +136,8 @@ class PolyakovLoops(nn.Module):
                 f"`axes` is {self.axes}; expected distinct integers from 0 to {dim - 1}."
             )
         links = planar(U)
-        channel = _channels(U)
+        channel = channel_axis(U)
         loops = [
             line(links.narrow(channel, m, 1), channel + 1 + m, U.shape[2 + m], True) for m in axes
         ]
         return flat(torch.cat(loops, channel))
-
-
-def plaquette_leaves(u: Tensor, periodic: Sequence[bool]) -> list[Tensor]:
-    """The clover leaves of links u (B, dim, ...), planar (.., B, 1, *L), in order of `Plaquettes`.
-
-    All leaves are the first one, seen from its four corners.
-    """
-    links = planar(u)
-    channel = _channels(u)
-    ones = [links.narrow(channel, m, 1) for m in range(u.shape[1])]
-    leaves = []
-    for m, n in combinations(range(len(ones)), 2):
-        a, b = channel + 1 + m, channel + 1 + n
-        out = multiply(ones[m], shift(ones[n], a, 1, periodic[m]))
-        back = multiply(ones[n], shift(ones[m], b, 1, periodic[n]))
-        first = multiply(out, dagger(back))
-        second = hop_back(frame(ones[m]), first, a, periodic[m])
-        both = torch.cat([second, first], channel)
-        third, fourth = hop_back(frame(ones[n]), both, b, periodic[n]).chunk(2, channel)
-        leaves += [first, second, third, fourth]
-    return leaves
-
-
-def _channels(u: Tensor) -> int:
-    """The axis of channels in planar links."""
-    return 3 if u.is_complex() else 2

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from .._core.checks import check_count
-from ..kernels.links import dagger, flat, multiply, planar
+from ..kernels.links import channel_axis, dagger, flat, multiply, planar
+from ..kernels.loops import clover_leaves
 from ._links import GaugeGroup, algebra_exp, check_gauge_group, check_links, check_open_axes
-from .loops import plaquette_leaves
 
 __all__ = ["StoutSmearing"]
 
@@ -71,11 +71,11 @@ class StoutSmearing(nn.Module):
 
 def _staples(u: Tensor, periodic: Sequence[bool]) -> Tensor:
     """Omega, planar (.., B, dim, *L)."""
-    leaves = plaquette_leaves(u, periodic)
+    leaves = clover_leaves(planar(u), periodic)
     parts: list[list[Tensor]] = [[] for _ in range(u.shape[1])]
     for i, (m, n) in enumerate(combinations(range(u.shape[1]), 2)):
         first, second, _, fourth = leaves[4 * i : 4 * i + 4]
         parts[m] += [dagger(first), fourth]
         parts[n] += [first, dagger(second)]
     zero = torch.zeros_like(planar(u[:, :1]))
-    return torch.cat([sum(part, zero) for part in parts], 3 if u.is_complex() else 2)
+    return torch.cat([sum(part, zero) for part in parts], channel_axis(u))

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._core.errors import InputError
 from ..lattice import XY, Ensemble
+from ..lattice.ensemble import MANIFOLDS
 from .controls import all_controls
 from .methods import (
     BlockCrossing,
@@ -57,8 +58,10 @@ def detect(
 
     Raises:
         InputError: Sizes without a common coarse grid, chains too short for an error bar,
-            ``features`` together with ``method``, or features of a wrong shape.
+            ``features`` together with ``method``, features of a wrong shape, or fields that are not
+            one spin a site of a planar lattice of one site a cell.
     """
+    _check_planar(ensemble)
     if method is None:
         if features is not None or ensemble.manifold != "circle":
             method = BlockCrossing(features=features, seed=seed)
@@ -85,6 +88,7 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
     helicity modulus with the fit of the flow; other angles: :math:`\xi_2 / L` with its own,
     :math:`.750691 + .21243 / (\ln L + C)`, which needs no Hamiltonian.
     """
+    _check_planar(ensemble)
     order = OrderParameter.of(ensemble)
     rng = np.random.default_rng(seed)
 
@@ -98,7 +102,7 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
         method = "crossing of Binder's cumulant, extrapolated over pairs"
         found = crossing_transition([curves], binder.names, method=method)
         return replace(found, curves={binder.names[0]: tuple(curves.values())})
-    if isinstance(ensemble.model, XY):
+    if isinstance(ensemble.model, XY) and ensemble.model.lattice == "square":
         helicity = Helicity(ensemble.model.J)
         curves = {size: curve(helicity, size) for size in ensemble.sizes}
         found = flow_transition(
@@ -114,3 +118,17 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
         method="{} over L, Kosterlitz flow over sizes",
     )
     return replace(found, curves={"correlation length / L": tuple(curves.values())})
+
+
+def _check_planar(ensemble: Ensemble) -> None:
+    """One spin a site of L x L sites: what blocks of spins are made of."""
+    components = 1 if ensemble.manifold == "sphere" else 0
+    for size, of_size in ensemble.data.items():
+        for x in of_size.values():
+            lattice = tuple(x.shape[2 : len(x.shape) - components])
+            if lattice != (size, size) or ensemble.manifold not in MANIFOLDS:
+                raise InputError(
+                    f"`ensemble` has fields of shape {lattice} on {ensemble.manifold!r} at size"
+                    f" {size}; expected one spin a site of L x L sites, of {', '.join(MANIFOLDS)}."
+                    " Cure: measure observables of your own; see topoml.phases.crossing."
+                )

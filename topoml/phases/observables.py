@@ -31,6 +31,7 @@ __all__ = [
     "block_diagrams",
     "block_field",
     "coarse_grid",
+    "columns_at",
     "columns_of",
     "curves_of",
 ]
@@ -90,15 +91,19 @@ class OrderParameter:
 
     @classmethod
     def of(cls, ensemble: Ensemble) -> "OrderParameter":
-        """That of an ensemble; q of labels is one more than the largest that occurs.
+        """That of an ensemble; q of labels is the model's, or one more than the largest of all.
 
         Raises:
             InputError: More than 256 states, each of which is a component.
         """
         if ensemble.manifold != "discrete":
             return cls(ensemble.manifold)
-        arrays = (x for of_size in ensemble.data.values() for x in of_size.values())
-        q = max(2, 1 + max(int(x.max()) for x in arrays))
+        arrays = (
+            ensemble.configurations(size=size, temperature=t)
+            for size in ensemble.sizes
+            for t in ensemble.temperatures_of(size)
+        )
+        q = getattr(ensemble.model, "q", None) or max(2, 1 + max(int(x.max()) for x in arrays))
         if q > _MOST_STATES:
             raise InputError(
                 f"`configurations` have labels up to {q - 1}; expected at most {_MOST_STATES - 1}."
@@ -115,6 +120,17 @@ class OrderParameter:
     def blocks(self, x: NDArray[np.generic], grid: int) -> Tensor:
         """Means over square blocks of (n, H, W[, c]), float64 (n, component, grid, grid)."""
         return torch.stack([block_field(part, grid) for part in self._components(x)], 1)
+
+    @property
+    def largest(self) -> float:
+        """Length of the mean components where all spins are equal, and of length 1."""
+        if self.manifold != "discrete":
+            return 1.0
+        return math.sqrt((self.q - 1) / self.q) if self.q > 2 else 0.5
+
+    def means(self, x: NDArray[np.generic]) -> Tensor:
+        """Means over all sites, on any lattice: (n, *L[, c]) to float64 (n, component)."""
+        return torch.stack([part.flatten(1).mean(1) for part in self._components(x)], 1)
 
     def _components(self, x: NDArray[np.generic]) -> Iterator[Tensor]:
         """One at a time, as there may be many states, float64 (n, H, W)."""
@@ -271,8 +287,7 @@ class Binder:
         return ("Binder cumulant",)
 
     def columns(self, x: NDArray[np.generic]) -> Floats:
-        m = self.order.blocks(x, 1)
-        square = (m**2).sum((1, 2, 3)).numpy()
+        square = (self.order.means(x) ** 2).sum(1).numpy()
         return np.stack([square, square**2], -1)
 
     def values(self, mean: Floats, temperature: Floats) -> Floats:
@@ -339,21 +354,28 @@ def columns_of(ensemble: Ensemble, observable: Observable, size: int) -> Columns
     Raises:
         InputError: NaN or infinity among them.
     """
-    out = {}
-    at_once = max(1, _AT_ONCE // size**2)
-    for t in ensemble.temperatures_of(size):
-        x = ensemble.configurations(size=size, temperature=t)
-        rows = x.reshape(-1, *x.shape[2:])
-        parts = [observable.columns(rows[i : i + at_once]) for i in range(0, len(rows), at_once)]
-        columns = np.concatenate(parts)
-        if not np.isfinite(columns).all():
-            raise InputError(
-                f"`{'features' if isinstance(observable, Features) else 'configurations'}` of size"
-                f" {size} at temperature {t!r} give NaN or infinity; expected finite columns. Cure:"
-                " rescale the fields, or leave these out."
-            )
-        out[t] = columns.reshape(*x.shape[:2], -1)
-    return out
+    temperatures = ensemble.temperatures_of(size)
+    return {t: columns_at(ensemble, observable, size, t) for t in temperatures}
+
+
+def columns_at(ensemble: Ensemble, observable: Observable, size: int, temperature: float) -> Floats:
+    """Columns of all configurations of one size and temperature, (chain, sample, k).
+
+    Raises:
+        InputError: NaN or infinity among them.
+    """
+    x = ensemble.configurations(size=size, temperature=temperature)
+    rows = x.reshape(-1, *x.shape[2:])
+    at_once = max(1, _AT_ONCE // math.prod(rows.shape[1:]))
+    parts = [observable.columns(rows[i : i + at_once]) for i in range(0, len(rows), at_once)]
+    columns = np.concatenate(parts)
+    if not np.isfinite(columns).all():
+        raise InputError(
+            f"`{'features' if isinstance(observable, Features) else 'configurations'}` of size"
+            f" {size} at temperature {temperature!r} give NaN or infinity; expected finite columns."
+            " Cure: rescale the fields, or leave these out."
+        )
+    return columns.reshape(*x.shape[:2], -1)
 
 
 def curves_of(

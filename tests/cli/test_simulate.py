@@ -1,0 +1,110 @@
+"""`topoml simulate` and `topoml ensemble`: a store, its state, its faults, its export."""
+
+import re
+
+import numpy as np
+import pytest
+
+import topoml
+from topoml._core.errors import InputError
+from topoml.cli import main
+from topoml.lattice import XY, Ensemble, Ising, load_npz, simulate
+
+ARGUMENTS = ["--sizes", "3", "4", "--temperatures", "1.0:2.0:1.0", "--chains", "2"]
+ARGUMENTS += ["--samples", "8", "--seed", "3", "--jobs", "1"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    assert main(["simulate", "ising", *ARGUMENTS, "--out", str(tmp_path / "s")]) == 0
+    return tmp_path / "s"
+
+
+def test_simulate_and_resume(store, capsys):
+    assert main(["simulate", "ising", *ARGUMENTS, "--out", str(store)]) == 2
+    assert "Add --resume to go on with it" in capsys.readouterr().err
+    assert main(["simulate", "ising", *ARGUMENTS, "--out", str(store), "--resume"]) == 0
+    assert "sizes=(3, 4), 2 temperatures, 32 samples" in capsys.readouterr().out
+    assert main(["simulate", "xy", *ARGUMENTS, "--out", str(store), "--resume"]) == 2
+    assert "`model` is 'xy'; expected 'ising'" in capsys.readouterr().err
+    assert main(["simulate", "ice cream", *ARGUMENTS, "--out", str(store)]) == 2
+    assert "`model` is 'ice cream'; expected one of " in capsys.readouterr().err
+
+
+def test_info(store, capsys):
+    capsys.readouterr()
+    assert main(["ensemble", "info", str(store)]) == 0
+    out = capsys.readouterr().out
+    assert "model            ising\n" in out
+    assert "units            8 of 8\n" in out
+    assert re.search(r"4     2            \d+ to \d+ +(none|\d\.\d\d \()", out)
+    assert main(["ensemble", "info", str(store.parent)]) == 2
+    assert "which is no store" in capsys.readouterr().err
+
+
+def test_verify(store, capsys):
+    capsys.readouterr()
+    assert main(["ensemble", "verify", str(store)]) == 0
+    assert capsys.readouterr().out == "whole\n"
+    (store / "L3" / "energy" / "c" / "0" / "1" / "0").unlink()
+    assert main(["ensemble", "verify", str(store)]) == 1
+    assert capsys.readouterr().out == "L3/energy/c/0/1/0 is missing\n"
+
+
+def test_export_is_what_detect_reads(store, tmp_path, capsys):
+    out = tmp_path / "npz"
+    assert main(["ensemble", "export", str(store), "--out", str(out)]) == 0
+    files = sorted(out.iterdir())
+    assert [file.name for file in files] == ["L3.npz", "L4.npz"]
+    ensemble = load_npz(files)
+    memory = simulate(Ising(), sizes=[3, 4], temperatures=[1.0, 2.0], samples=8, seed=3, n_chains=2)
+    assert ensemble.manifold == "real"
+    for size in (3, 4):
+        for t in (1.0, 2.0):
+            x, y = (e.configurations(size=size, temperature=t) for e in (ensemble, memory))
+            np.testing.assert_array_equal(x, y)
+    assert main(["ensemble", "export", str(store), "--out", str(out)]) == 2
+    assert "which has files in it" in capsys.readouterr().err
+
+
+def test_parameters_updates_and_starts(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "s")]
+    options = ["--set", "J=2", "--start", "random", "--update", "wolff"]
+    assert main(["simulate", "xy", *ARGUMENTS, *out, *options]) == 0
+    assert "model=XY(J=2, " in capsys.readouterr().out
+    stored = Ensemble.open(tmp_path / "s").configurations(size=4, temperature=1.0)
+    case = {"sizes": [4], "temperatures": [1.0], "samples": 8, "seed": 3, "n_chains": 2}
+    memory = simulate(XY(J=2), **case, start="random")
+    np.testing.assert_array_equal(stored, memory.configurations(size=4, temperature=1.0))
+    ordered = simulate(XY(J=2), **case)
+    assert (stored != ordered.configurations(size=4, temperature=1.0)).any()
+    for wrong, word in [
+        (["--set", "K=1"], "`K` is no parameter of 'xy'; expected one of J"),
+        (["--set", "J"], "expected NAME=VALUE"),
+        (["--set", "J=no"], "`J` is 'no'"),
+        (["--start", "hot"], "`start` is 'hot'"),
+        (["--update", "magic"], "`update` is 'magic'"),
+        (["--set", "J=3", "--resume"], "`model.J` is 3; expected 2"),
+    ]:
+        code = main(["simulate", "xy", *ARGUMENTS, "--out", str(tmp_path / "t"), *wrong])
+        if "--resume" in wrong:
+            code = main(["simulate", "xy", *ARGUMENTS, *out, "--start", "random", *wrong])
+        assert code == 2
+        assert word in capsys.readouterr().err
+
+
+def test_detect_reads_stores_and_files(store, tmp_path, capsys, monkeypatch):
+    seen = []
+
+    def detect(ensemble, **_):
+        seen.append(ensemble)
+        raise InputError("enough")
+
+    monkeypatch.setattr(topoml.phases, "detect", detect)
+    np.savetxt(tmp_path / "a.txt", [[1.0, 1, -1, 1, 1], [2.0, 1, 1, 1, 1]])
+    for target in (store, tmp_path / "a.txt"):
+        assert main(["detect", str(target)]) == 2
+    assert [ensemble.sizes for ensemble in seen] == [(3, 4), (2,)]
+    assert seen[0].model == Ising()
+    assert main(["detect", str(tmp_path)]) == 2
+    assert "which is no store" in capsys.readouterr().err

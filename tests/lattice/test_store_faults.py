@@ -1,0 +1,339 @@
+"""Crashes, kills and damage: never a wrong number that passes for a right one."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import zarr
+
+import topoml.lattice.fill as fill
+import topoml.lattice.store as stores
+from topoml._core.errors import InputError
+from topoml.lattice import XY, Ensemble, Ising, simulate, start, verify
+from topoml.lattice.chain import thermalisation
+
+CASE = {"sizes": [3], "temperatures": [2.0], "samples": 12, "seed": 2, "n_chains": 1}
+BYTES = 63  # of configurations in a unit: 7 samples, and 5 in the last
+
+
+@pytest.fixture(autouse=True)
+def _small_units(monkeypatch):
+    monkeypatch.setattr(stores, "_UNIT_BYTES", BYTES)
+
+
+class Crash(BaseException):
+    """No `except Exception` cleans up after it, as none does after a kill."""
+
+
+def crashing(monkeypatch, at):
+    """Die before (even ``at``) or after (odd) the rename or link number at // 2."""
+    count = itertools.count()
+
+    def dying(real):
+        def call(*args):
+            now = next(count)
+            if now == at // 2 and at % 2 == 0:
+                raise Crash
+            real(*args)
+            if now == at // 2:
+                raise Crash
+
+        return call
+
+    for name in ("replace", "link"):
+        monkeypatch.setattr(os, name, dying(getattr(os, name)))
+
+
+def run(path):
+    return simulate(Ising(), **CASE, n_jobs=1, store=path)
+
+
+def wrong_units(path, right):
+    """How many units are marked as done and do not hold the right bits."""
+    if not (path / "zarr.json").exists():
+        return 0
+    about = stores.attributes(path)
+    wrong = 0
+    for unit in set(stores.units(about)) - set(stores.unfinished(path, about)):
+        rows = (unit.temperature, unit.chain, slice(unit.unit * 7, unit.unit * 7 + 7))
+        for name, values in right.items():
+            x = zarr.open_array(path / "L3" / name, mode="r")[rows]
+            wrong += not np.array_equal(x, values[rows])
+    return wrong
+
+
+def crash_everywhere(tmp_path, right, stride=1):
+    """Crashes tried, of these with wrong units before the resumption, and with wrong bits after."""
+    before = after = 0
+    for at in itertools.count(0, stride):
+        path = tmp_path / f"{at}"
+        with pytest.MonkeyPatch.context() as patch:
+            crashing(patch, at)
+            try:
+                run(path)
+            except Crash:
+                pass
+            else:
+                return at, before, after
+        before += wrong_units(path, right) > 0
+        run(path)
+        after += wrong_units(path, right) > 0 or verify(path) != ()
+    raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("stores") / "undisturbed"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores, "_UNIT_BYTES", BYTES)
+        run(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def right(undisturbed):
+    memory = simulate(Ising(), **CASE)
+    ts = memory.temperatures
+    x = np.stack([memory.configurations(size=3, temperature=t) for t in ts])
+    energy = np.stack([memory.energy(size=3, temperature=t) for t in ts])
+    return {"configurations": x, "energy": energy, "magnetisation": x.mean((-2, -1))[..., None]}
+
+
+@pytest.mark.parametrize("stride", [2, pytest.param(1, marks=pytest.mark.slow)])
+def test_crash_before_and_after_every_rename(stride, tmp_path, right):
+    """With stride 2 before each alone: nothing but a sync stands between two of them."""
+    crashes, before, after = crash_everywhere(tmp_path, right, stride)
+    assert not list(tmp_path.rglob("*.partial"))
+    # zarr.json of store, group and 8 arrays; temperatures; thinning, tau; 2 units of 5 chunks
+    assert crashes == 2 * (1 + 1 + 8 + 1 + 2 * 5 + 2)
+    assert (before, after) == (0, 0)
+
+
+def test_control_the_flag_first(tmp_path, right, monkeypatch):
+    """The crashes see what a flag that is written first does."""
+    honest = fill.write_unit
+
+    def flag_first(group, model, unit, *rest):
+        group.write("done", unit, 1)
+        honest(group, model, unit, *rest)
+
+    monkeypatch.setattr(fill, "write_unit", flag_first)
+    crashes, before, _ = crash_everywhere(tmp_path, right, stride=2)
+    assert before > crashes / 2 / 6
+
+
+def test_control_append(tmp_path):
+    """The crashes see what growing an array does: rows that were never written."""
+    wrong = 0
+    for at in range(24):
+        path = tmp_path / f"{at}"
+        array = zarr.create_array(path, shape=(0, 9), chunks=(7, 9), dtype="i1")
+        with pytest.MonkeyPatch.context() as patch:
+            crashing(patch, at)
+            try:
+                for _ in range(4):
+                    array.append(np.ones((7, 9), np.int8))
+            except Crash:
+                pass
+        wrong += not (zarr.open_array(path, mode="r")[:] == 1).all()
+    assert wrong >= 4
+
+
+# A server that forks the runs, so that the imports are paid once.
+KILLER = """
+import os, random, signal, sys, time
+from pathlib import Path
+import joblib, zarr
+import topoml.lattice.store as stores
+from topoml.lattice import Ising, simulate
+path, n_jobs, kills, samples = Path(sys.argv[1]), *map(int, sys.argv[2:])
+stores._UNIT_BYTES = 2048
+random.seed(kills + n_jobs)
+case = {"sizes": [16], "temperatures": [2.0, 2.5], "seed": 1, "n_chains": 4}
+# compiled before the forks
+simulate(Ising(), **{**case, "temperatures": [2.0]}, samples=8, n_jobs=1)
+
+def marks():
+    return len(list(path.glob("L16/done/c/*/*/*")))
+
+def check_what_is_lost():
+    # of each chain: the unit that a worker was at, and no other
+    about = stores.attributes(path)
+    group = stores.open_size(path, about, 16, mode="r")
+    left = stores.unfinished(path, about)
+    for chain in {unit._replace(unit=0) for unit in left}:
+        lacking = sum(unit._replace(unit=0) == chain for unit in left)
+        state = group.file("state", chain)
+        going_on = 0
+        if state.exists():
+            going_on = int.from_bytes(group.read("state", chain)[:8].tobytes(), "little")
+        assert going_on + lacking - group.layout["done"].shape[2] in (0, 1), (chain, lacking)
+
+met = 0  # a run that had written some units and not all
+for i in range(kills):
+    before = marks()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # workers that outlive it hold no pipe
+        os.dup2(1, 2)
+        simulate(Ising(), **case, samples=samples, n_jobs=n_jobs, store=path)
+        os._exit(0)
+    while n_jobs > 1 and marks() == before and os.waitpid(pid, os.WNOHANG) == (0, 0):
+        time.sleep(0.02)  # workers take their time to start
+    time.sleep(random.uniform(0.0, 0.4))
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass  # it had ended
+    if marks():
+        while n_jobs > 1 and before != marks():  # until its workers have ended
+            before = marks()
+            time.sleep(1.0)
+        about = stores.attributes(path)
+        met += 0 < len(stores.unfinished(path, about)) < stores.n_units(about)
+        check_what_is_lost()
+print(met)
+"""
+KILLED = {"sizes": [16], "temperatures": [2.0, 2.5], "samples": 1280, "seed": 1, "n_chains": 4}
+
+
+def killed_at_random(path, n_jobs, kills, samples=KILLED["samples"]):
+    """Start, kill -9 after a random time, start again: how many kills left a store in part."""
+    command = [sys.executable, "-c", KILLER, *map(str, (path, n_jobs, kills, samples))]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return int(result.stdout)
+
+
+def check_killed(path, samples=KILLED["samples"]):
+    case = {**KILLED, "samples": samples}
+    memory = simulate(Ising(), **case)
+    simulate(Ising(), **case, n_jobs=1, store=path)
+    stored = Ensemble.open(path)
+    for t in KILLED["temperatures"]:
+        x, y = (e.configurations(size=16, temperature=t) for e in (stored, memory))
+        np.testing.assert_array_equal(x, y)
+    assert stored.thinning == memory.thinning
+    assert verify(path) == ()
+    assert not list(path.rglob("*.partial"))
+
+
+def test_random_kills(tmp_path):
+    assert killed_at_random(tmp_path / "s", 1, 8) >= 1
+    check_killed(tmp_path / "s")
+
+
+@pytest.mark.slow
+def test_a_hundred_and_eighty_kills(tmp_path):
+    """Some two minutes."""
+    for i in range(9):
+        assert killed_at_random(tmp_path / f"{i}", 1, 20) >= 1
+        check_killed(tmp_path / f"{i}")
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_a_run_with_four_workers(tmp_path):
+    assert killed_at_random(tmp_path / "s", 4, 20, samples=6400) >= 10
+    check_killed(tmp_path / "s", samples=6400)
+
+
+def chunk_files(path):
+    return sorted(file for file in path.rglob("*") if file.is_file() and "c" in file.parts)
+
+
+def test_every_flipped_bit_is_found(undisturbed):
+    """One bit in each of the chunk files at a time, until there were 500; each file is named."""
+    assert verify(undisturbed) == ()
+    honest = {file: file.read_bytes() for file in chunk_files(undisturbed)}
+    rng = np.random.default_rng(0)
+    flips = 0
+    while flips < 500:
+        for file, content in honest.items():
+            damaged = bytearray(content)
+            bit = rng.integers(8 * len(content))
+            damaged[bit // 8] ^= 1 << (bit % 8)
+            file.write_bytes(damaged)
+        faults = verify(undisturbed)
+        for file in honest:
+            assert any(str(file.relative_to(undisturbed)) in fault for fault in faults)
+        flips += len(honest)
+    for file, content in honest.items():
+        file.write_bytes(content)
+    assert verify(undisturbed) == ()
+
+
+def test_every_deleted_or_emptied_chunk_is_found(undisturbed):
+    for file in chunk_files(undisturbed):
+        honest = file.read_bytes()
+        file.unlink()
+        [fault] = verify(undisturbed)
+        assert str(file.relative_to(undisturbed)) in fault
+        file.write_bytes(b"")
+        assert verify(undisturbed) != ()
+        file.write_bytes(honest)
+    assert verify(undisturbed) == ()
+
+
+def test_sums_that_are_not_those_of_the_configurations(undisturbed):
+    """What no checksum sees: whole chunks, each of which is well, that do not belong together."""
+    group = stores.open_size(undisturbed, stores.attributes(undisturbed), 3, mode="r+")
+    unit = stores.Unit(3, 0, 0, 1)
+    for name in group.of_samples:
+        honest = group.read(name, unit)
+        group.write(name, unit, honest[::-1] + (0 if name == "configurations" else 0.01))
+        assert verify(undisturbed) != ()
+        for fault in verify(undisturbed):
+            assert "/c/0/0/1" in fault
+            assert "is not that of the configurations" in fault
+        group.write(name, unit, honest)
+    assert verify(undisturbed) == ()
+
+
+def test_damage_is_refused_when_read_and_mended_as_verify_says(tmp_path, right):
+    run(tmp_path / "s")
+    file = tmp_path / "s" / "L3" / "configurations" / "c" / "0" / "0" / "0" / "0" / "0"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"0/0/0/0/0 is damaged .* See all that is wrong: verify"):
+        Ensemble.open(tmp_path / "s").configurations(size=3, temperature=2.0)
+    for mark in (tmp_path / "s" / "L3" / "done" / "c" / "0" / "0").iterdir():
+        mark.unlink()
+    (tmp_path / "s" / "L3" / "state" / "c" / "0" / "0" / "0").unlink()
+    run(tmp_path / "s")
+    assert verify(tmp_path / "s") == ()
+    assert wrong_units(tmp_path / "s", right) == 0
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_missing_mark_makes_its_chain_anew(gone, tmp_path, right):
+    run(tmp_path / "s")
+    (tmp_path / "s" / "L3" / "done" / "c" / "0" / "0" / f"{gone}").unlink()
+    chunk = tmp_path / "s" / "L3" / "configurations" / "c" / "0" / "0" / f"{gone}" / "0" / "0"
+    chunk.unlink()
+    run(tmp_path / "s")
+    assert verify(tmp_path / "s") == ()
+    assert wrong_units(tmp_path / "s", right) == 0
+
+
+def test_metadata_that_do_not_fit(tmp_path):
+    run(tmp_path / "s")
+    file = tmp_path / "s" / "L3" / "energy" / "zarr.json"
+    honest = file.read_text()
+    file.write_text(honest.replace("float64", "float32"))
+    assert "L3/energy/zarr.json does not fit the store" in verify(tmp_path / "s")[0]
+    file.unlink()
+    assert len(verify(tmp_path / "s")) == 1
+
+
+def test_state_survives_packing():
+    rng = np.random.default_rng(3)
+    first = start(XY(), (5, 5), 0.9)
+    *_, state = thermalisation(first, rng, 3)
+    rng.integers(0, 5, dtype=np.int32)  # leaves half a word behind
+    found = fill.unpacked(fill.packed(7, state, rng), first)
+    assert (found.unit, found.state.rounds, found.state.temperature) == (7, state.rounds, 0.9)
+    np.testing.assert_array_equal(found.state.spins, state.spins)
+    assert found.generator == rng.bit_generator.state

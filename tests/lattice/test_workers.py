@@ -1,0 +1,153 @@
+"""Runs of several processes that are stopped, or lose a worker: no orphans, the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+import topoml.lattice.workers as workers
+from topoml._core.errors import InputError, TopomlError
+from topoml.lattice import Ensemble, Ising, simulate, verify
+
+CASE = {"sizes": [16], "temperatures": [2.0, 2.5], "samples": 160, "seed": 1, "n_chains": 4}
+
+
+def same_as_memory(path, case=CASE):
+    stored, memory = Ensemble.open(path), simulate(Ising(), **case)
+    for t in memory.temperatures:
+        x, y = (e.configurations(size=16, temperature=t) for e in (stored, memory))
+        np.testing.assert_array_equal(x, y)
+    assert stored.thinning == memory.thinning
+    assert verify(path, model=Ising()) == ()
+    assert not list(path.rglob("*.partial"))
+
+
+COMMAND = """
+import sys
+import topoml.lattice.store as stores
+from topoml.cli import main
+stores._UNIT_BYTES = 1 << 16
+sys.exit(main())
+"""
+ARGUMENTS = ["simulate", "ising", "--sizes", "16", "--temperatures", "2.0", "2.5", "--chains", "4"]
+ARGUMENTS += ["--seed", "1"]
+
+
+def begun(path, *, samples, jobs):
+    """A run that has written some units, and its workers."""
+    command = [sys.executable, "-c", COMMAND, *ARGUMENTS, "--samples", str(samples)]
+    command += ["--jobs", str(jobs), "--out", str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not list(path.glob("L16/done/c/*/*/*")):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return process, psutil.Process(process.pid).children(recursive=True)
+
+
+@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
+def test_a_signal_ends_it_all_and_says_how_to_go_on(number, jobs, tmp_path):
+    process, children = begun(tmp_path / "s", samples=40_000_000, jobs=jobs)
+    assert (len(children) >= 2) == (jobs == 2)
+    start = time.perf_counter()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert time.perf_counter() - start < 2.0
+    assert process.returncode == 128 + number
+    interrupted, go_on = err.splitlines()
+    assert interrupted == "topoml: interrupted"
+    assert go_on.startswith("go on with: topoml simulate ising --sizes 16 ")
+    assert go_on.endswith(f"--out {tmp_path / 's'} --resume")
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+
+
+def test_a_killed_worker_costs_its_last_call_alone(tmp_path):
+    process, children = begun(tmp_path / "s", samples=8000, jobs=2)
+    worker = next(child for child in children if "--process-name" in child.cmdline())
+    worker.kill()
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    same_as_memory(tmp_path / "s", {**CASE, "samples": 8000})
+
+
+@dataclass(frozen=True)
+class Deadly(Ising):
+    """Takes its process down."""
+
+    def sample(self, *args):
+        os._exit(9)
+
+
+@pytest.mark.slow
+def test_workers_that_die_again_and_again_are_given_up(tmp_path):
+    case = {**CASE, "temperatures": [2.0], "n_chains": 1}
+    with pytest.raises(TopomlError, match=r"died 3 times in a row, at one of: L = 16, T = 2.0, "):
+        workers_of(Deadly(), case, tmp_path / "s")
+    simulate(Ising(), **case, n_jobs=1, store=tmp_path / "s")
+    same_as_memory(tmp_path / "s", case)
+
+
+def workers_of(model, case, path):
+    """Two processes even for a single chain."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "min", lambda *_: 2, raising=False)
+        simulate(model, **case, n_jobs=2, store=path)
+
+
+@pytest.fixture
+def distributed():
+    return pytest.importorskip("distributed")
+
+
+def test_dask_workers_fill_the_same_store(distributed, tmp_path):
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(processes=False, protocol="tcp", **options) as cluster:
+        assert cluster.scheduler_address.startswith("tcp://")
+        simulate(Ising(), **CASE, store=tmp_path / "s", scheduler=cluster.scheduler_address)
+    same_as_memory(tmp_path / "s")
+
+
+def test_a_scheduler_that_is_not_there(distributed, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "_PATIENCE", "0.3s")
+    with pytest.raises(InputError, match=r"`scheduler` is 'tcp://.*', which does not answer"):
+        simulate(Ising(), **CASE, store=tmp_path / "s", scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match="without a store; expected both"):
+        simulate(Ising(), **CASE, scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.slow
+def test_one_dask_worker_of_two_is_killed(distributed, tmp_path):
+    case = {**CASE, "samples": 40_000}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    killed = []
+
+    def kill_one(cluster):
+        while not list((tmp_path / "s").glob("L16/done/c/*/*/*")):
+            time.sleep(0.05)
+        killed.append(next(iter(cluster.workers.values())).pid)
+        os.kill(killed[0], signal.SIGKILL)
+
+    with distributed.LocalCluster(processes=True, **options) as cluster:
+        killer = threading.Thread(target=kill_one, args=(cluster,))
+        killer.start()
+        simulate(Ising(), **case, store=tmp_path / "s", scheduler=cluster.scheduler_address)
+        killer.join()
+        assert not psutil.pid_exists(killed[0])
+    same_as_memory(tmp_path / "s", case)
+
+
+def test_a_worker_that_does_not_see_the_folder(tmp_path):
+    from topoml.lattice.fill import fill_chain
+
+    with pytest.raises(InputError, match=r"which a worker on .* does not see; expected a folder"):
+        fill_chain(Path("/nowhere"), Ising(), {}, None)

@@ -1,0 +1,69 @@
+"""`topoml ensemble`: what is in a store, whether it is whole, and as .npz files."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import topoml
+
+from .._core.errors import InputError
+from .output import check_folder
+
+__all__ = ["ensemble"]
+
+ensemble = typer.Typer(help="Look into a store of topoml simulate, check it, export it.")
+
+
+@ensemble.command()
+def info(store: Path = typer.Argument(..., help="Folder of the store.")) -> None:
+    """Print what the store holds, with what it was made, and how much of it is there."""
+    stores = topoml.lattice.store
+    about = stores.attributes(store)
+    for name, value in about.items():
+        text = " ".join(map(str, value)) if isinstance(value, list) else value
+        print(f"{name:<17}{text}")
+    total = stores.n_units(about)
+    left = len(stores.unfinished(store, about))
+    print(f"{'units':<17}{total - left} of {total}")
+    if left == 0:
+        _print_chains(topoml.lattice.Ensemble.open(store))
+
+
+def _print_chains(ensemble: Any) -> None:  # noqa: ANN401 - the library is imported on first use
+    """Autocorrelation time of the energy, in samples: the mean over chains, and the longest."""
+    print("size  temperature  rounds a sample  tau of the energy (longest)")
+    for size in ensemble.sizes:
+        for t in ensemble.temperatures_of(size):
+            rounds = ensemble.thinning[size][t]
+            tau = [x for x in ensemble.autocorrelation_time[size][t] if x == x]
+            told = f"{sum(tau) / len(tau):.2f} ({max(tau):.2f})" if tau else "none"
+            many = f"{min(rounds)} to {max(rounds)}"
+            print(f"{size:<6}{t:<13g}{many:<17}{told}")
+
+
+@ensemble.command()
+def verify(store: Path = typer.Argument(..., help="Folder of the store.")) -> None:
+    """Recompute all checksums and sums; every fault is a line, and the exit code 1."""
+    faults = topoml.lattice.verify(store)
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise typer.Exit(1)
+    print("whole")
+
+
+@ensemble.command()
+def export(
+    store: Path = typer.Argument(..., help="Folder of the store."),
+    out: Path = typer.Option(..., help="New or empty folder for one .npz file a size."),
+) -> None:
+    """Write one .npz file a size, as topoml detect reads them."""
+    check_folder(out)
+    try:
+        for path in topoml.lattice.save_npz(topoml.lattice.Ensemble.open(store), out):
+            print(path)
+    except OSError as error:
+        raise InputError(
+            f"`--out` is {str(out)!r}, which cannot be written ({error.strerror or error})."
+        ) from error

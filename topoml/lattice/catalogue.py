@@ -1,0 +1,99 @@
+"""The models of topoml by their names."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from types import CodeType
+from typing import Any
+
+from .._core.errors import InputError
+from .._core.optional import require
+from .model import Model
+
+__all__ = ["known_model", "models", "named_model", "parameters"]
+
+
+def models() -> dict[str, Any]:
+    """The classes of all models that `topoml.lattice` offers, by their ``name``."""
+    lattice = require("topoml.lattice")
+    found: dict[str, Any] = {}
+    for kind in map(vars(lattice).get, lattice.__all__):  # and nothing that loads on first use
+        name = getattr(kind, "name", None)
+        if dataclasses.is_dataclass(kind) and hasattr(kind, "sample") and isinstance(name, str):
+            found[name] = kind
+    return found
+
+
+def named_model(name: str, fields: Mapping[str, Any]) -> Model:
+    """One of topoml's models with some of its parameters."""
+    kinds = models()
+    if name not in kinds:
+        raise InputError(f"`model` is {name!r}; expected one of {', '.join(sorted(kinds))}.")
+    known = [f.name for f in dataclasses.fields(kinds[name]) if f.init]
+    for parameter in fields:
+        if parameter not in known:
+            raise InputError(
+                f"`{parameter}` is no parameter of {name!r}; expected one of {', '.join(known)}."
+            )
+    try:
+        model: Model = kinds[name](**fields)
+    except TypeError as error:
+        raise InputError(f"`model` is {name!r} with {dict(fields)}: {error}.") from error
+    return model
+
+
+def known_model(about: Mapping[str, Any], model: Model | None = None) -> Model | None:
+    """The model of a store by its attributes: the one given, or topoml's, or None.
+
+    Raises:
+        InputError: The model given is not that of the store.
+    """
+    if model is not None:
+        if (model.name, parameters(model)) != (about["model"], about["parameters"]):
+            raise InputError(
+                f"`model` is {model!r}; expected {about['model']!r} with {about['parameters']}, "
+                "as the store has it. Give that, or leave it out if it is one of topoml's."
+            )
+        return model
+    kind = models().get(about["model"])
+    if kind is None or f"{kind.__module__}.{kind.__qualname__}" != about["type"]:
+        return None
+    found = {k: tuple(v) if isinstance(v, list) else v for k, v in about["parameters"].items()}
+    return named_model(about["model"], found)
+
+
+def parameters(model: Model) -> dict[str, Any]:
+    """The fields of a model as JSON has them; of a function its name and a digest of its code.
+
+    Raises:
+        InputError: A model that is no dataclass, or has fields that JSON cannot hold.
+    """
+    if not dataclasses.is_dataclass(model):
+        raise InputError(
+            f"`model` is {model!r}, not a dataclass; expected one, whose fields a store records. "
+            "Decorate its class: @dataclass(frozen=True)."
+        )
+    fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init}
+    fields = {k: _of_function(v) if callable(v) else v for k, v in fields.items()}
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(fields, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`model` is {model!r}, with fields that JSON cannot hold ({error}); expected numbers, "
+            "strings and functions, which a store records. Use such fields."
+        ) from error
+    return found
+
+
+def _of_function(function: Any) -> str:  # noqa: ANN401 - whatever can be called
+    """Its name, and a digest of its code, without that of what it calls or finds outside."""
+    code = getattr(getattr(function, "py_func", function), "__code__", None)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    digest = "unknown" if code is None else hashlib.sha256(_text(code).encode()).hexdigest()[:16]
+    return f"{name}, code {digest}"
+
+
+def _text(code: CodeType) -> str:
+    inner = [_text(x) if isinstance(x, CodeType) else repr(x) for x in code.co_consts]
+    return repr((code.co_code.hex(), code.co_names, code.co_varnames, inner))

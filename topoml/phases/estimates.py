@@ -1,0 +1,194 @@
+"""Thermodynamic averages of an ensemble with their errors, k_B = 1.
+
+Every function takes an ensemble, one of its sizes and one of its temperatures, and the errors from
+``errors``: `gamma`, or `jackknife` over blocks of whole chains, which also takes the bias of a
+curved function off its value. All of them refuse chains shorter than 50 autocorrelation times
+(`ShortChainError`) unless ``check`` is False. Plain numbers, without gradients.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core.errors import InputError
+from ..lattice import XY, Ensemble
+from ..lattice.ensemble import MANIFOLDS
+from .autocorrelation import Estimate, gamma
+from .observables import Binder, CorrelationLength, Helicity, OrderParameter, columns_at
+
+__all__ = [
+    "Errors",
+    "binder_cumulant",
+    "correlation_length",
+    "energy",
+    "helicity_modulus",
+    "magnetisation",
+    "specific_heat",
+    "susceptibility",
+]
+
+Floats = NDArray[np.float64]
+
+
+class Errors(Protocol):
+    """`gamma` or `jackknife`: a function of means and its series to an estimate."""
+
+    def __call__(self, f: Callable[..., float], *series: Any, check: bool = True) -> Estimate: ...  # noqa: ANN401
+
+
+def energy(
+    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+) -> Estimate:
+    r"""Energy per site, :math:`\langle E \rangle / N`, in the unit of the model's J."""
+    e = ensemble.energy(size=size, temperature=temperature)
+    return errors(lambda mean: mean, e, check=check)
+
+
+def specific_heat(
+    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+) -> Estimate:
+    r"""Specific heat per site, :math:`(\langle E^2 \rangle - \langle E \rangle^2) / (N T^2)`.
+
+    Dimensionless; needs the model of the ensemble.
+    """
+    e = ensemble.energy(size=size, temperature=temperature)
+    e = e - e.mean()
+    factor = _n_sites(ensemble, size, temperature) / temperature**2
+    return errors(lambda m1, m2: factor * (m2 - m1**2), e, e**2, check=check)
+
+
+def magnetisation(
+    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+) -> Estimate:
+    r"""Mean length of the order parameter, :math:`\langle |m| \rangle`.
+
+    m is the mean spin; of angles and vectors the length of their mean vector; of q labels the
+    length of the mean of unit vectors to the corners of a simplex,
+    :math:`|m|^2 = \frac{q}{q - 1} \sum_k (n_k - 1/q)^2` with the shares n_k of the states. So it is
+    1 in an ordered state of unit spins, and that of q = 2 is Ising's.
+    """
+    square, _ = _moments(ensemble, size, temperature)
+    return errors(lambda mean: mean, np.sqrt(square), check=check)
+
+
+def susceptibility(
+    ensemble: Ensemble,
+    *,
+    size: int,
+    temperature: float,
+    connected: bool = True,
+    errors: Errors = gamma,
+    check: bool = True,
+) -> Estimate:
+    r"""Susceptibility, :math:`N (\langle m^2 \rangle - \langle |m| \rangle^2) / T`.
+
+    Args:
+        ensemble, size, temperature, errors, check: As everywhere.
+        connected: False leaves :math:`\langle |m| \rangle^2` out, as in the disordered phase, where
+            it vanishes with N. m as in `magnetisation`, all its components together.
+    """
+    square, _ = _moments(ensemble, size, temperature)
+    factor = _n_sites(ensemble, size, temperature) / temperature
+    if not connected:
+        return errors(lambda m2: factor * m2, square, check=check)
+    return errors(lambda m1, m2: factor * (m2 - m1**2), np.sqrt(square), square, check=check)
+
+
+def binder_cumulant(
+    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+) -> Estimate:
+    r"""Binder's cumulant, :math:`1 - \langle m^4 \rangle / 3 \langle m^2 \rangle^2`.
+
+    m as in `magnetisation`. 2/3 in the ordered phase; in the disordered one, where m is Gaussian
+    with n components, :math:`1 - (n + 2) / 3 n`, which is 0 for n = 1.
+
+    Source: Binder, Z. Phys. B 43, 119 (1981).
+    """
+    square, fourth = _moments(ensemble, size, temperature)
+    return errors(lambda m2, m4: 1 - m4 / (3 * m2**2), square, fourth, check=check)
+
+
+def correlation_length(
+    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+) -> Estimate:
+    r"""Second-moment correlation length over size, :math:`\xi_2 / L`.
+
+    As `lattice.second_moment_correlation_length`, on the square lattice; not of labels.
+
+    Raises:
+        InputError: S(0) is not larger than S(2 pi / L) by more than its error, as far above T_c.
+    """
+    _check_square(ensemble)
+    observable = CorrelationLength(ensemble.manifold, size)
+    columns = columns_at(ensemble, observable, size, temperature)
+    factor = 1 / (2 * size * math.sin(math.pi / size))
+
+    def ratio(s0: float, s1: float) -> float:
+        return factor * math.sqrt(s0 / s1 - 1) if s0 > s1 > 0 else math.nan
+
+    return errors(ratio, columns[..., 0], columns[..., 1], check=check)
+
+
+def helicity_modulus(
+    ensemble: Ensemble,
+    *,
+    size: int,
+    temperature: float,
+    J: float | None = None,
+    errors: Errors = gamma,
+    check: bool = True,
+) -> Estimate:
+    r"""Helicity modulus :math:`\Upsilon` of the XY model, in the unit of J.
+
+    As `lattice.helicity_modulus`, mean over both axes of the square lattice.
+
+    Args:
+        ensemble, size, temperature, errors, check: As everywhere.
+        J: Coupling; left out, that of the ensemble's `XY` model.
+
+    Raises:
+        InputError: Another model or none, without J; spins that are not angles.
+    """
+    if ensemble.manifold != "circle" or (J is None and not isinstance(ensemble.model, XY)):
+        raise InputError(
+            f"`ensemble` has model {ensemble.model} on {ensemble.manifold!r}; expected angles of an"
+            " XY model. Cure: J=... for angles whose coupling you know."
+        )
+    _check_square(ensemble)
+    J = ensemble.model.J if J is None else J  # type: ignore[union-attr]
+    columns = columns_at(ensemble, Helicity(J), size, temperature)
+    cosine, sine = columns[..., 0], columns[..., 1]
+    return errors(lambda c, s: c - s / temperature, cosine, sine, check=check)
+
+
+def _moments(ensemble: Ensemble, size: int, temperature: float) -> tuple[Floats, Floats]:
+    """m^2 and m^4 of each configuration, (chain, sample)."""
+    if ensemble.manifold not in MANIFOLDS:
+        known = ", ".join(map(repr, MANIFOLDS))
+        raise InputError(
+            f"`ensemble` has manifold {ensemble.manifold!r}; expected one of {known}, whose mean is"
+            " an order parameter."
+        )
+    order = OrderParameter.of(ensemble)
+    columns = columns_at(ensemble, Binder(order), size, temperature)
+    unit = order.largest**2
+    return columns[..., 0] / unit, columns[..., 1] / unit**2
+
+
+def _check_square(ensemble: Ensemble) -> None:
+    lattice = getattr(ensemble.model, "lattice", "square")
+    if lattice != "square":
+        raise InputError(
+            f"`ensemble` is on the lattice {lattice!r}; expected 'square', whose two axes these"
+            " formulas take for orthogonal."
+        )
+
+
+def _n_sites(ensemble: Ensemble, size: int, temperature: float) -> int:
+    shape = ensemble.data[size][temperature].shape[2:]  # without reading a store
+    if ensemble.model is None:
+        return math.prod(shape[:-1] if ensemble.manifold == "sphere" else shape)
+    return int(ensemble.model.n_sites(shape[: len(shape) - len(ensemble.model.components)]))
