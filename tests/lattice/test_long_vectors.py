@@ -154,7 +154,7 @@ def test_entropy_by_integration(update):
     what a torus adds to ln Z, 1.079 / N.
     """
     model, size = SquareIce(a=1.0, b=1.0), 8
-    n = 20_000 if update == "long loop" else 5000
+    n = 20_000 if update == "long loop" else 9000
     u, w = np.polynomial.legendre.leggauss(32)  # exact to 1e-6 here, by the transfer matrix
     per_chain = np.full(16, math.log(2) / size**2)
     for beta, weight in zip(2 * (u + 1), 2 * w, strict=True):

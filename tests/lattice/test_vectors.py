@@ -429,16 +429,24 @@ class TestKernels:
         assert kstest(c, cdf).pvalue > 1e-6
         assert kstest(c, lambda c: cdf(c) ** 1.2).pvalue < 1e-6
 
-    def test_clusters_and_caps_start_anywhere(self):
-        """At infinite temperature Wolff moves one site, all alike, to the mirror images."""
-        table, spins = (
-            lattice_of("chain", (5,)).neighbours,
-            uniform((5,), np.random.default_rng(9)),
-        )
+    def test_clusters_start_anywhere(self):
+        """At infinite temperature Wolff moves one site, all alike, along a uniform direction."""
+        table, spins = lattice_of("chain", (5,)).neighbours, uniform((5,), np.random.default_rng(9))
         out, rng = np.empty((5000, 5, 3), np.float32), np.random.default_rng(1)
         assert kernels.clusters(spins, table, 0.0, 0.0, 1, False, 0, out, rng) == 5000
-        moved = (np.diff(out, axis=0) != 0).any(-1).sum(0)
+        step = np.diff(out.astype(float), axis=0)
+        moved = (step != 0).any(-1).sum(0)
         assert (np.abs(moved - 1000) < 5 * np.sqrt(1000)).all()
+        r = step.sum(1)  # only one is not 0
+        r /= np.linalg.norm(r, axis=1, keepdims=True)
+        assert (np.abs(r.T @ r / len(r) - np.eye(3) / 3) < 5 * np.sqrt(4 / 45 / len(r))).all()
+
+    def test_spins_are_brought_back_to_unit_length(self):
+        table, x = lattice_of("chain", (9,)).neighbours, uniform((9,), np.random.default_rng(2))
+        spins, out = 1.01 * x, np.empty((1, 9, 3), np.float32)
+        kernels.clusters(spins, table, 1.0, 0.0, 0, False, 0, out, np.random.default_rng(3))
+        np.testing.assert_allclose(spins, x, rtol=0, atol=4 * EPS)
+        np.testing.assert_array_equal(out[0], spins.astype(np.float32))
 
     def test_metropolis_proposes_on_the_cap(self):
         """At infinite temperature a step's cosine is uniform on [1 - cap, 1]."""
