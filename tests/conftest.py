@@ -21,11 +21,11 @@ hypothesis.settings.load_profile(
 
 
 def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="also the files test_long_*.py: an hour")
+    parser.addoption("--long", action="store_true", help="also what is marked long: an hour")
 
 
-def pytest_ignore_collect(collection_path, config):
-    """Long files are collected when they are asked for."""
-    if collection_path.name.startswith("test_long_") and not config.getoption("--long"):
-        return True
-    return None
+def pytest_collection_modifyitems(config, items):
+    """Long tests run when they are asked for."""
+    if not config.getoption("--long"):
+        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("long")])
+        items[:] = [i for i in items if not i.get_closest_marker("long")]

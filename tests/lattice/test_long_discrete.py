@@ -13,7 +13,7 @@ from topoml.lattice import Ising, PlusMinusJ, Potts, simulate
 
 from . import oracles
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 N_CHAINS = 32
 
 

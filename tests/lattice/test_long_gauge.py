@@ -14,7 +14,7 @@ from topoml.lattice.chain import blocks
 from . import gauge_oracles as exact
 from .oracles import z_score
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def ensemble(model, size, beta, samples, *, seed, n_chains=16, **options):

@@ -13,7 +13,7 @@ from . import oracles
 from .test_hmc import F64, half_trace, rotors, run, su3_log_z, wilson
 from .test_phi4 import ladder, moments, ring
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)

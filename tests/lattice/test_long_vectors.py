@@ -14,7 +14,7 @@ from . import oracles
 from . import vector_oracles as exact
 from .test_vectors import RINGS, TWISTED, deviations, linear, p2
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 LONG = {"samples": 8000, "rounds": 4}
 LONGER = {"samples": 48_000, "rounds": 8}  # few spins, whose energy varies more

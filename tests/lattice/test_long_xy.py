@@ -17,7 +17,7 @@ from topoml.lattice import XY, FullyFrustratedXY, GeneralizedXY, Villain, helici
 from . import angle_oracles as oracles
 from .oracles import XY_TORI
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 N_CHAINS = 64
 # rows of `XY_TORI` that end in a truncated sum, in the energy and, to its digits, the others
 TRUNCATION = {(4, 0.8929): (3e-5, 5e-5, 1e-5)}

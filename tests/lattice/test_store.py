@@ -63,7 +63,7 @@ def test_bits_are_those_of_memory(model, unit_bytes, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["s"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("n_jobs", [2, 4])
 def test_bits_do_not_depend_on_the_number_of_workers(n_jobs, tmp_path, finished, small_units):
     simulate(Ising(), **CASE, n_jobs=n_jobs, store=tmp_path / "s")
@@ -378,7 +378,7 @@ print(resident() - before)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_stays_flat(tmp_path):
     """Kilobytes that 400 units leave behind, after as many that let the allocators settle."""
     command = [sys.executable, "-c", SOAK, str(tmp_path)]

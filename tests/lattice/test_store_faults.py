@@ -102,7 +102,7 @@ def right(undisturbed):
     return {"configurations": x, "energy": energy, "magnetisation": x.mean((-2, -1))[..., None]}
 
 
-@pytest.mark.parametrize("stride", [2, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [2, pytest.param(1, marks=pytest.mark.long)])
 def test_crash_before_and_after_every_rename(stride, tmp_path, right):
     """With stride 2 before each alone: nothing but a sync stands between two of them."""
     crashes, before, after = crash_everywhere(tmp_path, right, stride)
@@ -112,7 +112,7 @@ def test_crash_before_and_after_every_rename(stride, tmp_path, right):
     assert (before, after) == (0, 0)
 
 
-@pytest.mark.parametrize("stride", [6, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [6, pytest.param(1, marks=pytest.mark.long)])
 def test_control_the_flag_first(stride, tmp_path, right, monkeypatch):
     """The crashes see what a flag that is written first does."""
     honest = fill.write_unit
@@ -228,7 +228,7 @@ def test_random_kills(tmp_path):
     check_killed(tmp_path / "s", samples=320)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_hundred_and_eighty_kills(tmp_path):
     """Some two minutes."""
     for i in range(9):
@@ -236,7 +236,7 @@ def test_a_hundred_and_eighty_kills(tmp_path):
         check_killed(tmp_path / f"{i}")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_kills_of_a_run_with_four_workers(tmp_path):
     assert killed_at_random(tmp_path / "s", 4, 20, samples=3200) >= 10
     check_killed(tmp_path / "s", samples=3200)

@@ -94,7 +94,7 @@ SLOW = [
     (Links(kind="uint8"), "redraw", "random"),
     (Links(2, "float32"), "redraw", "ordered"),
 ]
-MODELS = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
+MODELS = [*QUICK, *(pytest.param(*case, marks=pytest.mark.long) for case in SLOW)]
 
 
 @pytest.mark.parametrize(("model", "update", "start"), MODELS, ids=lambda x: str(x))

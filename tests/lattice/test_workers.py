@@ -71,7 +71,7 @@ def test_a_signal_ends_it_all_and_says_how_to_go_on(number, jobs, tmp_path):
     assert alive == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_worker_costs_its_last_call_alone(tmp_path):
     process, children = begun(tmp_path / "s", samples=8000, jobs=2)
     worker = next(child for child in children if "--process-name" in child.cmdline())
@@ -89,7 +89,7 @@ class Deadly(Ising):
         os._exit(9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_that_die_again_and_again_are_given_up(tmp_path):
     case = {**CASE, "temperatures": [2.0], "n_chains": 1}
     with pytest.raises(TopomlError, match=r"died 3 times in a row, at one of: L = 16, T = 2.0, "):
@@ -126,7 +126,7 @@ def test_a_scheduler_that_is_not_there(distributed, tmp_path, monkeypatch):
         simulate(Ising(), **CASE, scheduler="tcp://127.0.0.1:9")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_dask_worker_of_two_is_killed(distributed, tmp_path):
     case = {**CASE, "samples": 40_000}
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
@@ -147,7 +147,7 @@ def test_one_dask_worker_of_two_is_killed(distributed, tmp_path):
     same_as_memory(tmp_path / "s", case)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_scheduler_that_is_lost(distributed, tmp_path):
     case = {**CASE, "samples": 400_000}
     options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
