@@ -105,20 +105,20 @@ def deviations(name, x):
 def test_probability_of_every_configuration(name, update):
     model, shape, *_, temperature = CASES[name]
     seed = [3, RUNS.index((name, update))]
-    x = chains(model, shape, temperature, update, samples=300, n_chains=64, seed=seed)
+    x = chains(model, shape, temperature, update, samples=200, n_chains=64, seed=seed)
     assert max(deviations(name, x)) < 5
 
 
 @pytest.mark.parametrize("name", ["Ising square", "Potts 3", "Blume-Capel"])
 def test_the_test_sees_a_temperature_three_percent_off(name):
     model, shape, *_, temperature = CASES[name]
-    x = chains(model, shape, 1.03 * temperature, "heat bath", samples=300, n_chains=64, seed=5)
+    x = chains(model, shape, 1.03 * temperature, "heat bath", samples=600, n_chains=64, seed=5)
     assert max(deviations(name, x)) > 5
 
 
 def test_the_test_sees_clusters_that_know_no_field():
     _, shape, *_, temperature = CASES["Ising field"]
-    x = chains(Ising(), shape, temperature, "wolff", samples=300, n_chains=64, seed=6)
+    x = chains(Ising(), shape, temperature, "wolff", samples=200, n_chains=64, seed=6)
     assert max(deviations("Ising field", x)) > 5
 
 
@@ -155,7 +155,7 @@ def test_random_bonds(update, lattice):
     np.testing.assert_array_equal(model.energy(states.reshape(-1, *shape)), energy)
     weight = np.exp(-(energy - energy.min()) / temperature)
     seed = [9, LATTICES.index(lattice), PlusMinusJ.updates.index(update)]
-    x = chains(model, shape, temperature, update, samples=300, n_chains=64, seed=seed)
+    x = chains(model, shape, temperature, update, samples=200, n_chains=64, seed=seed)
     labels = numbers(x, (-1, 1))
     assert oracles.worst_z(labels, len(weight), weight / weight.sum()) < 5
 

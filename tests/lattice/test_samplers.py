@@ -227,7 +227,7 @@ class TestOverRelaxation:
         assert (np.abs(after - spin).max(-1) > 1e-6).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("size", "exact"), [(8, -1.49158911), (16, -1.45306485)])
 def test_kaufman_energy(size, exact):
     """Finite tori at T_c: Kaufman, Phys. Rev. 76, 1232 (1949)."""
@@ -236,7 +236,7 @@ def test_kaufman_energy(size, exact):
     assert abs(oracles.z_score(e.energy(size=size, temperature=oracles.T_ISING).mean(1), exact)) < 5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("size", "t"), oracles.XY_TORI)
 def test_table_of_xy_tori_longer(size, t):
     energy, _, stiffness = oracles.XY_TORI[size, t]

@@ -35,7 +35,7 @@ def labels_of(ensemble, size, temperature, levels):
 @pytest.fixture(scope="module")
 def glass():
     return tempering(
-        GLASS, size=4, temperatures=TEMPERATURES, samples=32 * 200, n_chains=32, seed=0, discard=100
+        GLASS, size=4, temperatures=TEMPERATURES, samples=32 * 100, n_chains=32, seed=0, discard=50
     )
 
 
@@ -52,7 +52,7 @@ def test_exchanges_that_do_not_look_at_energies_fail(monkeypatch):
 
     monkeypatch.setattr(sys.modules["topoml.lattice.tempering"], "exchange", any_order)
     wrong = tempering(
-        GLASS, size=4, temperatures=TEMPERATURES, samples=32 * 200, n_chains=32, seed=0, discard=100
+        GLASS, size=4, temperatures=TEMPERATURES, samples=32 * 100, n_chains=32, seed=0, discard=50
     )
     levels, probability = glass_levels(4, 1.0)
     assert oracles.worst_z(labels_of(wrong.ensemble, 4, 1.0, levels), len(levels), probability) > 5
@@ -65,11 +65,11 @@ def test_it_reaches_what_single_chains_do_not():
     """
     ladder = [0.9, 1.3, 1.7, 2.2, 3.0]
     mixed = tempering(
-        Ising(), size=4, temperatures=ladder, samples=16 * 400, n_chains=16, seed=1, discard=50,
+        Ising(), size=4, temperatures=ladder, samples=16 * 200, n_chains=16, seed=1, discard=50,
         update="metropolis", start="ordered",
     )  # fmt: skip
     alone = simulate(
-        Ising(), sizes=[4], temperatures=[0.9], samples=16 * 400, n_chains=16, seed=1,
+        Ising(), sizes=[4], temperatures=[0.9], samples=16 * 200, n_chains=16, seed=1,
         update="metropolis",
     )  # fmt: skip
     m = mixed.ensemble.configurations(size=4, temperature=0.9).mean((1, 2, 3))

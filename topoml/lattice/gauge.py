@@ -86,6 +86,10 @@ class GaugeField(ABC):
     def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """The ground state, as the working array of `sample`."""
 
+    @abstractmethod
+    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Independent links of the Haar measure, as the working array of `sample`."""
+
     def _links(self, spins: NDArray[Any]) -> NDArray[Any]:
         """Of a working array the configuration, in double precision."""
         raise NotImplementedError
@@ -180,3 +184,6 @@ class _Unfolded:
 
     def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         return self.field._links(self.field.ordered(shape))
+
+    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        return self.field._links(self.field.random_state(shape, rng))

@@ -39,6 +39,7 @@ _N_STEPS = 5  # of models, of Omelyan's integrator
 _OVERHEAD = (
     4096  # visits of spins in a compiled kernel that take as long as a small lattice's force
 )
+_LEAVES, _TRIALS = 0.2, 8  # acceptance of so many trajectories from an ordered or a random start
 _MOST = 1.0  # of models: step sizes in radians on compact manifolds
 
 
@@ -255,7 +256,8 @@ def sample_by_hmc(
 
     For models whose working array is a configuration, in float64 or complex128. The step size
     belongs to (model, shape, temperature): a pilot chain with a seed of its own finds it, once a
-    process; so it is the same for every chain, for every resumption and whatever the order.
+    process, smaller where trajectories from an ordered or a random start would be rejected; so it
+    is the same for every chain, for every resumption and whatever the order.
 
     Args:
         model: Hashable, ``model.energy`` works on torch; ``model.manifold`` as in `hmc_start`.
@@ -293,7 +295,20 @@ def _step_size(model: Model, shape: tuple[int, ...], temperature: float) -> floa
         state, info = _step_by_numpy(replace(state, step_size=scale), rng)
         return _mean_acceptance(info.delta_h)
 
-    return tuned_scale(run, target=0.8, most=math.inf if model.manifold == "real" else _MOST)
+    scale = tuned_scale(run, target=0.8, most=math.inf if model.manifold == "real" else _MOST)
+    starts = (model.ordered(shape), model.random_state(shape, rng))
+    while min(_leaving(model, x, temperature, scale, rng) for x in starts) < _LEAVES:
+        scale = float(f"{0.8 * scale:.2g}")
+    return scale
+
+
+def _leaving(
+    model: Model, spins: NDArray[Any], temperature: float, eps: float, rng: np.random.Generator
+) -> float:
+    """Share of trajectories from one state that are accepted."""
+    state = _of_model(model, spins, temperature, eps)
+    many = state.field.expand(_TRIALS, *state.field.shape[1:]).clone()
+    return _mean_acceptance(_step_by_numpy(replace(state, field=many), rng)[1].delta_h)
 
 
 def _of_model(model: Model, spins: NDArray[Any], temperature: float, eps: float) -> HMCState:

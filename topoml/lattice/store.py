@@ -238,7 +238,7 @@ def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What the store at ``path`` says of itself, after a look at whether it is one of ours."""
     path = Path(path)
     if not (path / "zarr.json").is_file():
-        what = "is no store" if path.exists() else "does not exist"
+        what = "is no store and not a regular file" if path.exists() else "does not exist"
         raise InputError(
             f"`store` is {str(path)!r}, which {what}; expected a folder that "
             "simulate(..., store=...) has written. Check the path, or name a new folder."
