@@ -13,6 +13,8 @@ from topoml.lattice import XY, ConstrainedXY, FullyFrustratedXY, GeneralizedXY, 
 from . import angle_oracles as oracles
 from .oracles import XY_TORI, z_score
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 N_CHAINS = 32
 EPS = np.finfo(np.float64).eps
 

@@ -20,6 +20,8 @@ from topoml.phases import detect
 from . import oracles
 from .test_phi4 import ring
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 
 @pytest.fixture(autouse=True)
 def _one_thread():

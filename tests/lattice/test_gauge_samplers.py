@@ -15,6 +15,8 @@ from topoml.lattice.gauge_abelian import _instanton
 from . import gauge_oracles as exact
 from .oracles import z_score
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 EPS = np.finfo(np.float64).eps
 
 

@@ -24,6 +24,8 @@ from topoml.lie import SU
 
 from . import oracles
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 EULER = Integrator(kicks=(1.0, 0.0), drifts=(1.0,))  # symplectic, not reversible
 F64 = torch.float64
 

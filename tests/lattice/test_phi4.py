@@ -17,6 +17,8 @@ from topoml.lattice.phi4 import _width
 
 from . import oracles
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 UPDATES = ("wolff", "metropolis", "hmc")
 COMPILED = UPDATES[:2]
 

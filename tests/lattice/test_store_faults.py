@@ -15,6 +15,8 @@ from topoml._core.errors import InputError
 from topoml.lattice import XY, Ensemble, Ising, simulate, start, verify
 from topoml.lattice.chain import thermalisation
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 CASE = {"sizes": [3], "temperatures": [2.0], "samples": 12, "seed": 2, "n_chains": 1}
 BYTES = 63  # of configurations in a unit: 7 samples, and 5 in the last
 

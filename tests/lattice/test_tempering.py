@@ -12,6 +12,8 @@ from topoml.lattice.tempering import exchange
 
 from . import oracles
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 TEMPERATURES = [0.7, 1.0, 1.5, 2.5]
 GLASS = PlusMinusJ(0.5, 4)
 

@@ -19,6 +19,8 @@ from topoml.lattice.unit_vectors import no_twist
 from . import oracles
 from . import vector_oracles as exact
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 uniform = Heisenberg().random_state  # directions
 
 EPS = np.finfo(np.float64).eps

@@ -17,6 +17,8 @@ import topoml.lattice.workers as workers
 from topoml._core.errors import InputError, TopomlError
 from topoml.lattice import Ensemble, Ising, simulate, verify
 
+pytestmark = pytest.mark.slow  # statistical, or processes
+
 CASE = {"sizes": [16], "temperatures": [2.0, 2.5], "samples": 160, "seed": 1, "n_chains": 4}
 
 
