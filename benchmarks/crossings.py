@@ -63,7 +63,7 @@ def crossing(model, sizes, temperatures, order, *, samples, lead, seed=1, n_chai
     )
     other = transition.diagnostics.get("other quantities", {}).get(NAMES[leading[1]])
     row = {
-        "model": f"{model.name}, {model.lattice}",
+        "model": f"{model.name}{getattr(model, 'q', '')}, {model.lattice}",
         "quantity": f"T by the {lead}",
         "sizes": " ".join(map(str, sizes)),
         "estimate": transition.estimate,
