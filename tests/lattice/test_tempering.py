@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from topoml._core.errors import InputError
-from topoml.lattice import Clock, Ising, PlusMinusJ, Potts, simulate, tempering
+from topoml.lattice import Clock, Ising, PlusMinusJ, Potts, Villain, simulate, tempering
 from topoml.lattice.geometry import lattice_of
 from topoml.lattice.tempering import exchange
 
@@ -138,3 +138,10 @@ def test_bad_arguments(change, message):
     given = {"size": 4, "temperatures": [1.0, 2.0], "samples": 8, "seed": 0, "discard": 0}
     with pytest.raises(InputError, match=message):
         tempering(Ising(), **(given | change))
+
+
+def test_models_whose_energy_depends_on_the_temperature():
+    with pytest.raises(
+        InputError, match=r"^`model` is Villain.*, whose energy depends on the temp"
+    ):
+        tempering(Villain(), size=4, temperatures=[1.0, 2.0], samples=8, seed=0, discard=0)

@@ -12,6 +12,7 @@ from topoml.lattice import (
     XY,
     Ensemble,
     Ising,
+    Villain,
     from_arrays,
     helicity_modulus,
     second_moment_correlation_length,
@@ -239,3 +240,10 @@ class TestOrderParameters:
         bare = from_arrays(np.ones((50, 4, 4), int), np.ones(50), manifold="real")
         with pytest.raises(InputError, match="expected a model"):
             estimates.energy(bare, size=4, temperature=1.0)
+
+
+def test_no_specific_heat_from_the_variance_of_an_energy_that_depends_on_the_temperature():
+    e = simulate(Villain(), sizes=[2], temperatures=[1.0], samples=800, seed=0)
+    estimates.energy(e, size=2, temperature=1.0, check=False)
+    with pytest.raises(InputError, match=r"^`ensemble` is of Villain.*; expected a model whose"):
+        estimates.specific_heat(e, size=2, temperature=1.0, check=False)

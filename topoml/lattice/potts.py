@@ -1,8 +1,8 @@
 """The Potts and the clock model."""
 
-import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,11 +14,31 @@ from .model import Array, Known, cast_like, check_coupling, check_field, check_u
 
 __all__ = ["Clock", "Potts"]
 
-_UPDATES = ("wolff", "swendsen-wang", "heat bath", "metropolis")
+
+class _States(OnLattice):
+    """States 0 to q - 1 at the sites of a lattice, with one coupling."""
+
+    q: int
+    J: float
+
+    updates: ClassVar[tuple[str, ...]] = ("wolff", "swendsen-wang", "heat bath", "metropolis")
+
+    def __post_init__(self) -> None:
+        check_states(self.q)
+        check_coupling(self.J)
+        check_lattice(self.lattice)
+
+    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """All in state 0, int8."""
+        return np.zeros(shape, np.int8)
+
+    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Independent states 0 to q - 1, int8."""
+        return rng.integers(0, self.q, shape, np.int8)
 
 
 @dataclass(frozen=True)
-class Potts(OnLattice):
+class Potts(_States):
     r"""States 0 to q - 1, :math:`H = -J \sum_{\langle ij \rangle} \delta_{s_i s_j}`, J > 0.
 
     k_B = 1: J and T share one unit. Periodic; sides of 1 and 2 as for `Ising`. q = 2 is the Ising
@@ -44,13 +64,7 @@ class Potts(OnLattice):
 
     name: ClassVar[str] = "potts"
     manifold: ClassVar[str] = "discrete"
-    updates: ClassVar[tuple[str, ...]] = _UPDATES
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.int8)
-
-    def __post_init__(self) -> None:
-        check_states(self.q)
-        check_coupling(self.J)
-        check_lattice(self.lattice)
 
     @property
     def symmetry(self) -> str:
@@ -81,14 +95,6 @@ class Potts(OnLattice):
         total: Array = _energy(configurations, self.lattice, lambda a, b: a == b, -self.J)
         return total
 
-    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """All in state 0, int8."""
-        return np.zeros(shape, np.int8)
-
-    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-        """Independent states, int8."""
-        return rng.integers(0, self.q, shape, np.int8)
-
     def sample(
         self,
         spins: NDArray[Any],
@@ -103,17 +109,13 @@ class Potts(OnLattice):
         A cluster exchanges two states. ``spins`` is changed in place.
         """
         check_update(update, self.updates)
-        exchanges = []
-        for a, b in itertools.combinations(range(self.q), 2):
-            exchanges.append(list(range(self.q)))
-            exchanges[-1][a], exchanges[-1][b] = b, a
-        tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), np.array(exchanges, np.int8))
+        tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), _exchanges(self.q))
         lattice = lattice_of(self.lattice, spins.shape)
         return sample_states(tables, lattice, spins, temperature, rounds, samples, rng, update)
 
 
 @dataclass(frozen=True)
-class Clock(OnLattice):
+class Clock(_States):
     r"""Angles 2 pi k / q, :math:`H = -J \sum_{\langle ij \rangle} \cos(\theta_i - \theta_j)`.
 
     J > 0, k_B = 1: J and T share one unit. Configurations are angles in (-pi, pi], float32. Two BKT
@@ -138,13 +140,7 @@ class Clock(OnLattice):
 
     name: ClassVar[str] = "clock"
     manifold: ClassVar[str] = "circle"
-    updates: ClassVar[tuple[str, ...]] = _UPDATES
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
-
-    def __post_init__(self) -> None:
-        check_states(self.q)
-        check_coupling(self.J)
-        check_lattice(self.lattice)
 
     @property
     def symmetry(self) -> str:
@@ -185,14 +181,6 @@ class Clock(OnLattice):
         total: Array = _energy(k, self.lattice, lambda a, b: xp.cos((a - b) * step), -self.J)
         return total
 
-    def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """All in state 0, int8."""
-        return np.zeros(shape, np.int8)
-
-    def random_state(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-        """Independent states 0 to q - 1, int8."""
-        return rng.integers(0, self.q, shape, np.int8)
-
     def sample(
         self,
         spins: NDArray[Any],
@@ -217,6 +205,16 @@ class Clock(OnLattice):
         )
         signed = np.where(2 * k > self.q, k - self.q, k)
         return (2.0 * math.pi / self.q * signed).astype(np.float32)[states], visited
+
+
+@lru_cache(maxsize=16)
+def _exchanges(q: int) -> NDArray[np.int8]:
+    """All permutations that exchange two states, (q (q - 1) / 2, q)."""
+    first, second = np.triu_indices(q, 1)
+    out = np.tile(np.arange(q, dtype=np.int8), (len(first), 1))
+    row = np.arange(len(first))
+    out[row, first], out[row, second] = second, first
+    return out
 
 
 def _energy(x: Any, lattice: str, of_bond: Any, factor: float) -> Any:  # noqa: ANN401

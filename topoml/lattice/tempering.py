@@ -21,7 +21,7 @@ from ._arguments import (
 from .chain import State, step, thermalisation
 from .chain import start as begin
 from .ensemble import Ensemble
-from .model import Model, check_update
+from .model import EffectiveModel, Model, check_update
 
 __all__ = ["Tempered", "exchange", "tempering"]
 
@@ -67,7 +67,7 @@ def tempering(
 
     So the joint distribution of all replicas stays the product of their Boltzmann distributions,
     and low temperatures are reached through high ones. The result depends on the arguments alone,
-    not on ``n_jobs``. Not for models whose energy depends on the temperature.
+    not on ``n_jobs``.
 
     Args:
         model: Any `Model`.
@@ -81,6 +81,10 @@ def tempering(
         start: "random" or "ordered", of every replica.
         n_jobs: Threads; None is one a core.
 
+    Raises:
+        InputError: An argument out of range, or a model whose energy depends on the temperature
+            (`Villain`).
+
     Source: Hukushima & Nemoto, J. Phys. Soc. Jpn. 65, 1604 (1996), eqs. (4) and (5).
 
     Example:
@@ -91,6 +95,11 @@ def tempering(
         >>> t.ensemble.configurations(size=4, temperature=0.5).shape, t.acceptance.shape
         ((8, 1, 4, 4), (1,))
     """
+    if isinstance(model, EffectiveModel):
+        raise InputError(
+            f"`model` is {model!r}, whose energy depends on the temperature; expected one whose "
+            "replicas can be exchanged by it. Use simulate."
+        )
     ts = sorted(check_temperatures(temperatures))
     if len(ts) < 2:
         raise InputError(f"`temperatures` is {ts}; expected at least two, to exchange between.")

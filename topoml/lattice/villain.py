@@ -71,8 +71,8 @@ class Villain(AngleModel):
                   \qquad \langle E \rangle = -\frac{\partial \ln Z}{\partial (1 / T)}
 
         with the mean over n in the weight of the bond. It depends on the temperature, hence the
-        heat capacity is its variance less <dE / d(1/T)>, over T^2. Numpy in, numpy out; a torch
-        tensor stays on its device.
+        heat capacity is its variance less <dE / d(1/T)>, over T^2, and to reweight by it would be
+        wrong. Numpy in, numpy out; a torch tensor stays on its device.
 
         Args:
             configurations: Angles, radians; the result has their dtype.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .._core.errors import InputError
 from ..lattice import XY, Ensemble
 from ..lattice.ensemble import MANIFOLDS
+from ..lattice.model import EffectiveModel
 from .autocorrelation import Estimate, gamma
 from .observables import Binder, CorrelationLength, Helicity, OrderParameter, columns_at
 
@@ -53,7 +54,16 @@ def specific_heat(
     r"""Specific heat per site, :math:`(\langle E^2 \rangle - \langle E \rangle^2) / (N T^2)`.
 
     Dimensionless; needs the model of the ensemble.
+
+    Raises:
+        InputError: A model whose energy depends on the temperature (`Villain`), as the variance is
+            not all of its specific heat.
     """
+    if isinstance(ensemble.model, EffectiveModel):
+        raise InputError(
+            f"`ensemble` is of {ensemble.model!r}, whose energy depends on the temperature; "
+            "expected a model whose specific heat is a variance. Take the slope of energy(...)."
+        )
     e = ensemble.energy(size=size, temperature=temperature)
     e = e - e.mean()
     factor = _n_sites(ensemble, size, temperature) / temperature**2
