@@ -28,6 +28,9 @@ __all__ = [
     "unitary_from_quaternion",
 ]
 
+IDENTITY = torch.view_as_real(torch.eye(2, dtype=torch.complex128)).flatten()
+HALVES = torch.full((8, 1), 0.5, dtype=torch.float64)
+
 
 def quaternion_exp(v: Tensor) -> Tensor:
     """The unit quaternion of exp(i v . sigma), (..., 3) -> (..., 4)."""
@@ -110,17 +113,13 @@ class _SU2Exp(torch.autograd.Function):
         by_cosine = -sinc * half
         by_sinc = sinc_derivative(_half_square(entries), cosine, sinc) * half
         out = torch.addcmul(sinc * tangent, by_sinc, entries)
-        out[..., ::6] += by_cosine
-        return out, by_cosine, by_sinc
+        return torch.addcmul(out, by_cosine, IDENTITY.to(out)), by_cosine, by_sinc
 
 
 def _half_square(entries: Tensor) -> Tensor:
     """r^2 = |X|^2 / 2; as a product of matrices, which torch does faster than short sums."""
-    halves = torch.full((8, 1), 0.5, dtype=entries.dtype, device=entries.device)
-    return (entries * entries) @ halves
+    return (entries * entries) @ HALVES.to(entries)
 
 
 def _exp_of_entries(entries: Tensor, cosine: Tensor, sinc: Tensor) -> Tensor:
-    out = entries * sinc
-    out[..., ::6] += cosine  # the real parts of the diagonal
-    return out
+    return torch.addcmul(entries * sinc, cosine, IDENTITY.to(entries))

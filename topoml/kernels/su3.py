@@ -1,90 +1,159 @@
-"""The exponential of su(3) by the theorem of Cayley and Hamilton, in plain torch."""
+"""The exponential of su(3) by the theorem of Cayley and Hamilton.
+
+On the CPU by numba, matrix by matrix; elsewhere, where torch compiles, and for the derivatives
+beyond the first gradient, in plain torch.
+"""
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .angles import Tensors, bind_once, cosine_and_sinc, cosine_sinc
+from .angles import Tensors, bind_once, cosine_and_sinc
+from .batch import thread_pool
+from .su3_cpu import exponentials, pullbacks
 
 __all__ = ["su3_exp"]
 
 SMALL = 1e-2  # c1 below which the series serves: ten powers of Q leave less than 1e-16
+A_THREAD = 2048  # matrices that make one worth while
 
 
 def su3_exp(X: Tensor) -> Tensor:
     r"""exp(X) = f0 + f1 Q + f2 Q^2 for X = i Q in su(3), (..., 3, 3).
 
-    The f are smooth functions of c0 = det Q and c1 = tr Q^2 / 2: here a quotient with a denominator
-    between 2 c1 and 3 c1, and near Q = 0 a series, so that derivatives are right at 0 and at equal
-    eigenvalues, too. Not checked: that X is antihermitian and traceless.
+    Of other X the part in su(3) counts, in which the gradient lies. The f are smooth functions of
+    c0 = det Q and c1 = tr Q^2 / 2: here a quotient with a denominator between 2 c1 and 3 c1, and
+    near Q = 0 a series, so that derivatives are right at 0 and at equal eigenvalues, too.
 
     Source: Morningstar and Peardon, Phys. Rev. D 69, 054501 (2004), hep-lat/0311018; the largest
         eigenvalue by Newton's steps and the series at 0: ours.
     """
-    X2 = X @ X
-    x = torch.view_as_real(X.resolve_conj()).flatten(-3)
-    c1 = (x * x).sum(-1) / 2
-    c0 = (X2 * X.conj()).sum((-2, -1)).imag / 3  # tr X^3 = -i tr Q^3
-    if torch.compiler.is_compiling():
-        f = _coefficients(c0, c1)
-    else:
-        f = _Coefficients.apply(c0, c1)  # type: ignore[no-untyped-call]
-    f0, f1, f2 = (scalar[..., None, None] for scalar in f)
-    return f1 * X + f2 * X2 + f0 * torch.eye(3, dtype=X.dtype, device=X.device)
+    plain = type(X) in (Tensor, torch.nn.Parameter) and X.device.type == "cpu"
+    if plain and not torch.compiler.is_compiling():
+        out: Tensor = _Exponential.apply(X)  # type: ignore[no-untyped-call]
+        return out
+    return _exponential(X)
 
 
 @bind_once
-class _Coefficients(torch.autograd.Function):
-    """f0, -i f1, -f2, each (...). Values need the series at 0 for the last one alone."""
-
-    generate_vmap_rule = True
+class _Exponential(torch.autograd.Function):
+    @staticmethod
+    def forward(X: Tensor) -> Tensor:
+        return _each(exponentials, X)
 
     @staticmethod
-    def forward(c0: Tensor, c1: Tensor) -> Tensors:
-        f0, f1, f2 = _quotients(c0, c1.clamp(min=torch.finfo(c1.dtype).eps ** 2), cosine_sinc)
-        square = c0 * c0
-        even = (((c1 * (-1 / 3628800) + 1 / 40320) * c1 - 1 / 720) * c1 + 1 / 24) * c1 - 1 / 2
-        even = torch.add(even, square, alpha=1 / 40320)
-        even = torch.sub(even, square * c1, alpha=1 / 1209600)
-        odd = ((c1 * (1 / 120960) - 1 / 2520) * c1 + 1 / 120) * c0
-        return f0, f1, torch.where(c1 < SMALL, torch.complex(even, odd).neg(), f2)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensors) -> None:  # noqa: ANN401
+    def setup_context(ctx: Any, inputs: Tensors, output: Tensor) -> None:  # noqa: ANN401
         ctx.save_for_backward(*inputs)
         ctx.save_for_forward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:  # noqa: ANN401
-        pullback = torch.func.vjp(_coefficients, *ctx.saved_tensors)[1]
-        return pullback(gradients)
+    def backward(ctx: Any, grad: Tensor) -> Any:  # noqa: ANN401
+        return _Pullback.apply(*ctx.saved_tensors, grad)  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Any:  # noqa: ANN401
+        return _pushed(_exponential, ctx.saved_tensors, (tangent,))
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], X: Tensor) -> tuple[Tensor, int]:  # noqa: ANN401
+        return _Exponential.apply(X.movedim(in_dims[0], 0)), 0  # type: ignore[no-untyped-call]
+
+
+@bind_once
+class _Pullback(torch.autograd.Function):
+    """The gradient in X, of the gradient in exp(X)."""
+
+    @staticmethod
+    def forward(X: Tensor, grad: Tensor) -> Tensor:
+        return _each(pullbacks, X, grad)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Tensors, output: Tensor) -> None:  # noqa: ANN401
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:  # noqa: ANN401
+        return torch.func.vjp(_pullback, *ctx.saved_tensors)[1](grad)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor) -> Any:  # noqa: ANN401
-        f, pullback = torch.func.vjp(_coefficients, *ctx.saved_tensors)[:2]
-        zero = tuple(map(torch.zeros_like, f))
-        transposed = torch.func.vjp(pullback, zero)[1]  # as forward modes do not nest
-        return transposed(tangents)[0]
+        return _pushed(_pullback, ctx.saved_tensors, tangents)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *x: Tensor) -> tuple[Tensor, int]:  # noqa: ANN401
+        rows = [
+            t.expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0)
+            for t, d in zip(x, in_dims, strict=True)
+        ]
+        return _Pullback.apply(*rows), 0  # type: ignore[no-untyped-call]
+
+
+def _each(kernel: Callable[..., None], *matrices: Tensor) -> Tensor:
+    """What a kernel makes of matrices (..., 3, 3), on as many threads as are worth while."""
+    shape, dtype = matrices[0].shape, matrices[0].dtype
+    rows = [m.detach().to(dtype).resolve_conj().reshape(-1, 3, 3).numpy() for m in matrices]
+    out = np.empty_like(rows[0], order="C")
+    n = len(out)
+    n_threads = min(torch.get_num_threads(), 1 + n // A_THREAD)
+    if n_threads == 1:
+        kernel(*rows, out)
+    else:
+        ends = (n * k // n_threads for k in range(n_threads + 1))
+        parts = [slice(*pair) for pair in pairwise(ends)]
+        work = thread_pool(n_threads).map(lambda s: kernel(*[r[s] for r in rows], out[s]), parts)
+        for _ in work:
+            pass
+    return torch.from_numpy(out).reshape(shape)
+
+
+def _pushed(function: Callable[..., Tensor], at: Tensors, tangents: Tensors) -> Tensor:
+    """The derivative along tangents, by two reversals, as forward modes do not nest."""
+    value, pullback = torch.func.vjp(function, *at)[:2]
+    transposed = torch.func.vjp(pullback, torch.zeros_like(value))[1]
+    out: Tensor = transposed(tangents)[0]
+    return out
+
+
+def _pullback(X: Tensor, grad: Tensor) -> Tensor:
+    """`_Pullback` in plain torch."""
+    out: Tensor = torch.func.vjp(_exponential, X)[1](grad)[0]
+    return out
+
+
+def _exponential(X: Tensor) -> Tensor:
+    """`su3_exp` in plain torch."""
+    eye = torch.eye(3, dtype=X.dtype, device=X.device)
+    X = (X - X.mH) / 2
+    X = X - X.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] / 3 * eye
+    X2 = X @ X
+    x = torch.view_as_real(X.resolve_conj()).flatten(-3)
+    c1 = (x * x).sum(-1) / 2
+    c0 = (X2 * X.conj()).sum((-2, -1)).imag / 3  # tr X^3 = -i tr Q^3
+    f0, f1, f2 = (scalar[..., None, None] for scalar in _coefficients(c0, c1))
+    return f1 * X + f2 * X2 + f0 * eye
 
 
 def _coefficients(c0: Tensor, c1: Tensor) -> Tensors:
     """f0, -i f1, -f2, each (...), with right derivatives."""
-    quotients = _quotients(c0, c1.clamp(min=SMALL), cosine_and_sinc)
+    quotients = _quotients(c0, c1.clamp(min=SMALL))
     pairs = zip(_series(c0, c1), quotients, strict=True)
     return tuple(torch.where(c1 < SMALL, near, f) for near, f in pairs)
 
 
-def _quotients(c0: Tensor, c1: Tensor, trigonometry: Callable[[Tensor], Tensors]) -> Tensors:
+def _quotients(c0: Tensor, c1: Tensor) -> Tensors:
     """f0, -i f1, -f2, each (...), for c1 away from 0."""
     x = _outer_root(c0, c1)
     v = torch.add(x, x, alpha=0.5)
     back = x - v  # Morningstar and Peardon's -u; v = 3 u
     uu = back * back
     ww = torch.sub(c1, uu, alpha=3)
-    cosine, xi = trigonometry(ww)
+    cosine, xi = cosine_and_sinc(ww)
     cos_v, sin_v, rest = v.cos(), v.sin(), uu - ww
     denominator = v * v - ww
     phase = torch.complex(back.cos() / denominator, back.sin() / denominator)
