@@ -168,7 +168,7 @@ def clusters(
     return visited
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _field(
     spin: NDArray[np.float64],
     table: NDArray[np.int32],
@@ -177,16 +177,20 @@ def _field(
 ) -> tuple[float, float]:
     """Sum of the neighbours of a site, each turned by the field on its bond."""
     hx, hy = 0.0, 0.0
+    if turn.shape[0] == 0:
+        for slot in range(table.shape[1]):
+            j = table[i, slot]
+            if j != i:
+                hx += spin[j, 0]
+                hy += spin[j, 1]
+        return hx, hy
     for slot in range(table.shape[1]):
         j = table[i, slot]
-        if j == i:
-            continue
-        x, y = spin[j, 0], spin[j, 1]
-        if turn.shape[0] > 0:
+        if j != i:
+            x, y = spin[j, 0], spin[j, 1]
             c, s = turn[i, slot, 0], turn[i, slot, 1]
-            x, y = c * x - s * y, s * x + c * y
-        hx += x
-        hy += y
+            hx += c * x - s * y
+            hy += s * x + c * y
     return hx, hy
 
 

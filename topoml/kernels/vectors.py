@@ -169,7 +169,7 @@ def _grow(
     return size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _pull(
     spin: Floats,
     neighbours: Ints,
@@ -180,15 +180,19 @@ def _pull(
     twisted: bool,
 ) -> Triple:
     """The vector h of the log weight beta h.s of one spin."""
-    hx, hy, hz = field[0], field[1], field[2]
+    hx, hy, hz = 0.0, 0.0, 0.0
     for slot in range(neighbours.shape[1]):
         other = neighbours[site, slot]
         if other != site:
-            u, v, w = spin[other, 0], spin[other, 1], spin[other, 2]
-            hx += linear * u
-            hy += linear * v
-            hz += linear * w
-            if twisted:  # d.(s x s') = s.(s' x d)
+            hx += spin[other, 0]
+            hy += spin[other, 1]
+            hz += spin[other, 2]
+    hx, hy, hz = field[0] + linear * hx, field[1] + linear * hy, field[2] + linear * hz
+    if twisted:
+        for slot in range(neighbours.shape[1]):
+            other = neighbours[site, slot]
+            if other != site:  # d.(s x s') = s.(s' x d)
+                u, v, w = spin[other, 0], spin[other, 1], spin[other, 2]
                 a, b, c = twist[slot, 0], twist[slot, 1], twist[slot, 2]
                 hx += v * c - w * b
                 hy += w * a - u * c
