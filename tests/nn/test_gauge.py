@@ -208,9 +208,15 @@ def test_quaternions_are_the_matrices():
     torch.testing.assert_close(matrices(layer(u, w)), layer(matrices(u), matrices(w)))
 
 
+@pytest.fixture
+def torch_alone(monkeypatch):
+    """As on a GPU: without the kernels of SU(2) on the CPU."""
+    monkeypatch.setattr("topoml.nn.gauge.serves", lambda *x: False)
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("n", [0, 2])
-def test_recomputed_gradients(case, n):
+def test_recomputed_gradients(case, n, torch_alone):
     """Equal to those that autograd keeps, whatever the chunks."""
     found = []
     for recompute in (False, True):
@@ -223,10 +229,10 @@ def test_recomputed_gradients(case, n):
         torch.testing.assert_close(again, kept, rtol=1e-13, atol=1e-13)
 
 
-def test_recomputed_in_chunks(monkeypatch):
+def test_recomputed_in_chunks(monkeypatch, torch_alone):
     monkeypatch.setattr("topoml.nn._transported.CHUNK", 30)
-    test_recomputed_gradients("su3", 2)
-    test_recomputed_gradients("quaternions", 2)
+    test_recomputed_gradients("su3", 2, None)
+    test_recomputed_gradients("quaternions", 2, None)
 
 
 def test_recomputed_products():
@@ -240,9 +246,84 @@ def test_recomputed_products():
         torch.testing.assert_close(again, kept)
 
 
-def test_second_derivatives():
-    layer = new(LConv, "quaternions", 1, 1)
-    u, w = links("quaternions", size=2, batch=1), loops("quaternions", 1, size=2, batch=1)
+@pytest.mark.parametrize("case", ["su2", "quaternions", "su3"])
+@pytest.mark.parametrize("periodic", [True, False])
+def test_first_derivatives(case, periodic):
+    """Against differences; of links off the group, too. Odd sides, one and three tiles."""
+    layer = new(LConv, case, 2, 3, 2, periodic=periodic)
+    leaves = links(case, size=3, batch=1), loops(case, 2, size=3, batch=1)
+    leaves = [(1.1 * x).requires_grad_() for x in leaves]
+    assert torch.autograd.gradcheck(layer, leaves, fast_mode=True)
+    leaves = [x.requires_grad_() for x in (links(case, size=9), loops(case, 2, size=9))]
+    weight = layer.weight.detach().requires_grad_()
+
+    def of_weight(u, w, weight):
+        return torch.func.functional_call(layer, {"weight": weight}, (u, w))
+
+    assert torch.autograd.gradcheck(of_weight, [*leaves, weight], fast_mode=True)
+
+
+@pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (1, 2)])
+@pytest.mark.parametrize("case", ["su2", "quaternions"])
+def test_kernels_of_su2_are_torch(case, wanted, monkeypatch):
+    """Of fields in any order of memory, and whatever needs a gradient."""
+    layer = new(LConv, case, 3, 2, 2, periodic=(True, False))
+    u, w = links(case, size=7, batch=3), loops(case, 3, size=7, batch=3)
+    w = w.transpose(0, 2).contiguous().transpose(0, 2)
+    given = [u, w, layer.weight]
+    for i, x in enumerate(given):
+        x.requires_grad_(i in wanted)
+    leaves = [given[i] for i in wanted]
+    found = []
+    for numba in (True, False):
+        monkeypatch.setattr("topoml.nn.gauge.serves", lambda *x, numba=numba: numba)
+        out = layer(u, w)
+        cotangent = torch.randn(out.shape, generator=generator(3), dtype=out.dtype)
+        found.append((out, *torch.autograd.grad(out, leaves, cotangent)))
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", ["su2", "quaternions"])
+def test_kernels_of_su2_on_threads(case):
+    """The same bits."""
+    layer = new(LConv, case, 2, 2)
+    u, w = links(case, size=20), loops(case, 2, size=20).requires_grad_()
+    given, found = torch.get_num_threads(), []
+    try:
+        for n in (1, 3):
+            torch.set_num_threads(n)
+            out = layer(u.requires_grad_(), w)
+            found.append((out, *torch.autograd.grad(out.abs().sum(), [u, w, layer.weight])))
+    finally:
+        torch.set_num_threads(given)
+    assert all(map(torch.equal, *found))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+@pytest.mark.parametrize("case", ["su2", "quaternions"])
+def test_transforms_of_functorch(case):
+    layer = new(LConv, case, 1, 2)
+    u, w = links(case, size=3, batch=4), loops(case, 1, size=3, batch=4)
+
+    def action(u, w):
+        return layer(u[None], w[None]).abs().square().sum()
+
+    along = torch.func.vmap(torch.func.grad(action, (0, 1)))(u, w)
+    u, w = u.requires_grad_(), w.requires_grad_()
+    each = torch.autograd.grad(layer(u, w).abs().square().sum(), (u, w))
+    torch.testing.assert_close(along, each)
+    tangents = tuple(torch.randn_like(x) for x in (u, w))
+    forward = torch.func.jvp(layer, (u.detach(), w.detach()), tangents)[1]
+    slope = (forward * layer(u, w).conj()).real.sum() * 2
+    backward = sum((g.conj() * t).real.sum() for g, t in zip(each, tangents, strict=True))
+    torch.testing.assert_close(slope, backward)
+
+
+@pytest.mark.parametrize("case", ["su2", "quaternions"])
+def test_second_derivatives(case):
+    layer = new(LConv, case, 1, 1)
+    u, w = links(case, size=2, batch=1), loops(case, 1, size=2, batch=1)
     leaves = (u.requires_grad_(), w.requires_grad_())
     assert torch.autograd.gradgradcheck(layer, leaves, fast_mode=True)
 

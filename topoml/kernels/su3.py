@@ -6,7 +6,6 @@ beyond the first gradient, in plain torch.
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .angles import Tensors, bind_once, cosine_and_sinc
-from .batch import thread_pool
+from .eager import on_threads, pushed, serves
 from .su3_cpu import exponentials, pullbacks
 
 __all__ = ["su3_exp"]
@@ -33,8 +32,7 @@ def su3_exp(X: Tensor) -> Tensor:
     Source: Morningstar and Peardon, Phys. Rev. D 69, 054501 (2004), hep-lat/0311018; the largest
         eigenvalue by Newton's steps and the series at 0: ours.
     """
-    plain = type(X) in (Tensor, torch.nn.Parameter) and X.device.type == "cpu"
-    if plain and not torch.compiler.is_compiling():
+    if serves(X):
         out: Tensor = _Exponential.apply(X)  # type: ignore[no-untyped-call]
         return out
     return _exponential(X)
@@ -57,7 +55,7 @@ class _Exponential(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor) -> Any:  # noqa: ANN401
-        return _pushed(_exponential, ctx.saved_tensors, (tangent,))
+        return pushed(_exponential, ctx.saved_tensors, (tangent,))
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int], X: Tensor) -> tuple[Tensor, int]:  # noqa: ANN401
@@ -83,7 +81,7 @@ class _Pullback(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor) -> Any:  # noqa: ANN401
-        return _pushed(_pullback, ctx.saved_tensors, tangents)
+        return pushed(_pullback, ctx.saved_tensors, tangents)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *x: Tensor) -> tuple[Tensor, int]:  # noqa: ANN401
@@ -99,25 +97,8 @@ def _each(kernel: Callable[..., None], *matrices: Tensor) -> Tensor:
     shape, dtype = matrices[0].shape, matrices[0].dtype
     rows = [m.detach().to(dtype).resolve_conj().reshape(-1, 3, 3).numpy() for m in matrices]
     out = np.empty_like(rows[0], order="C")
-    n = len(out)
-    n_threads = min(torch.get_num_threads(), 1 + n // A_THREAD)
-    if n_threads == 1:
-        kernel(*rows, out)
-    else:
-        ends = (n * k // n_threads for k in range(n_threads + 1))
-        parts = [slice(*pair) for pair in pairwise(ends)]
-        work = thread_pool(n_threads).map(lambda s: kernel(*[r[s] for r in rows], out[s]), parts)
-        for _ in work:
-            pass
+    on_threads(lambda i, j: kernel(*[r[i:j] for r in rows], out[i:j]), len(out), A_THREAD)
     return torch.from_numpy(out).reshape(shape)
-
-
-def _pushed(function: Callable[..., Tensor], at: Tensors, tangents: Tensors) -> Tensor:
-    """The derivative along tangents, by two reversals, as forward modes do not nest."""
-    value, pullback = torch.func.vjp(function, *at)[:2]
-    transposed = torch.func.vjp(pullback, torch.zeros_like(value))[1]
-    out: Tensor = transposed(tangents)[0]
-    return out
 
 
 def _pullback(X: Tensor, grad: Tensor) -> Tensor:

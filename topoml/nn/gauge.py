@@ -9,7 +9,9 @@ from torch.utils.checkpoint import checkpoint
 
 from .._core.checks import check_count
 from .._core.errors import InputError
+from ..kernels.eager import serves
 from ..kernels.links import channel_axis, flat, mix, multiply, planar, real_trace
+from ._hops import Hops, plain
 from ._links import (
     GaugeGroup,
     algebra_exp,
@@ -20,6 +22,7 @@ from ._links import (
     check_loops,
     check_open_axes,
     complex_weight,
+    has_real_weights,
     new_weight,
 )
 from ._transported import Recomputed, products, transported
@@ -38,7 +41,7 @@ class LConv(nn.Module):
     :math:`W(x) \to g(x) W(x) g(x)^\dagger` and translations. U (B, dim, \*L, N, N) and
     W (B, in, \*L, N, N) are complex, of one dtype; the result has it. Links of SU(2) may be unit
     quaternions (B, dim, \*L, 4), q0 + i q . sigma, and W quaternions (B, in, \*L, 4), which is
-    several times as fast. Any lattice; differentiable everywhere. ``weight`` (out, in, hops)
+    twice as fast. Any lattice; differentiable everywhere. ``weight`` (out, in, hops)
     is real for SU(2), else (out, in, hops, 2), real and imaginary parts; hops: 0, then for each
     axis 1, ..., K, -1, ..., -K. Parameters are cast to the precision of the input. The result is a
     view of memory with the components first. Not checked: unitarity.
@@ -51,7 +54,8 @@ class LConv(nn.Module):
         dim: Number of lattice axes.
         periodic: One bool, or one a lattice axis; what lies beyond an open end counts as 0.
         recompute: Keep nothing but the input for the gradient and compute the rest again, in
-            chunks; first derivatives only. Without effect while torch compiles.
+            chunks; first derivatives only. Without effect while torch compiles, and for SU(2) on
+            the CPU, whose kernels keep no more anyhow.
 
     Raises:
         InputError: An argument out of range, at once; wrong tensors, on the call.
@@ -91,13 +95,17 @@ class LConv(nn.Module):
     def forward(self, U: Tensor, W: Tensor) -> Tensor:
         _check(self, U, W)
         weight = complex_weight(self.weight, self.group, U)
+        if has_real_weights(self.group) and serves(U, W, weight):
+            hops: Tensor = Hops.apply(  # type: ignore[no-untyped-call]
+                U, W, weight, self.kernel_size, self.periodic
+            )
+            return hops
         if self.recompute and not torch.compiler.is_compiling():
             out: Tensor = Recomputed.apply(  # type: ignore[no-untyped-call]
                 U, W, weight, self.kernel_size, self.periodic
             )
             return out
-        seen = transported(U, planar(W), self.kernel_size, self.periodic)
-        return flat(mix(weight.transpose(1, 2).flatten(1), seen, channel_axis(W)))
+        return plain(U, W, weight, self.kernel_size, self.periodic)
 
 
 class LBilinear(nn.Module):
