@@ -113,3 +113,49 @@ def test_detect_reads_stores_and_files(store, tmp_path, capsys, monkeypatch):
     assert seen[0].model == Ising()
     assert main(["detect", str(tmp_path)]) == 2
     assert "which is no store" in capsys.readouterr().err
+
+
+GRID = ["simulate", "ising", *ARGUMENTS, "--set", "field=0.0,0.5", "--set", "J=2"]
+
+
+class TestGrid:
+    @pytest.fixture
+    def grid(self, tmp_path):
+        assert main([*GRID, "--out", str(tmp_path / "g")]) == 0
+        return tmp_path / "g"
+
+    def test_all_combinations(self, tmp_path, capsys):
+        values = ["--set", "field=0.0,0.5", "--set", "J=1,2"]
+        assert main(["simulate", "ising", *ARGUMENTS, *values, "--out", str(tmp_path / "g")]) == 0
+        found = topoml.lattice.open_grid(tmp_path / "g")
+        assert set(found) == {Ising(J=J, field=h) for J in (1, 2) for h in (0.0, 0.5)}
+        assert capsys.readouterr().out.count("Ensemble(model=Ising") == 4
+
+    def test_resume(self, grid, capsys):
+        assert main([*GRID, "--out", str(grid)]) == 2
+        assert "Add --resume to go on with it" in capsys.readouterr().err
+        assert main([*GRID, "--out", str(grid), "--resume"]) == 0
+
+    def test_info_verify_export(self, grid, tmp_path, capsys):
+        capsys.readouterr()
+        assert main(["ensemble", "info", str(grid)]) == 0
+        out = capsys.readouterr().out
+        assert "-- field=0.0\n" in out
+        assert out.count("units            8 of 8\n") == 2
+        assert main(["ensemble", "verify", str(grid)]) == 0
+        assert capsys.readouterr().out == "whole\n"
+        assert main(["ensemble", "export", str(grid), "--out", str(tmp_path / "npz")]) == 0
+        assert [file.name for file in sorted((tmp_path / "npz" / "field=0.5").iterdir())] == [
+            "L3.npz", "L4.npz",
+        ]  # fmt: skip
+        (grid / "field=0.5" / "L3" / "energy" / "c" / "0" / "1" / "0").unlink()
+        capsys.readouterr()
+        assert main(["ensemble", "verify", str(grid)]) == 1
+        assert capsys.readouterr().out == "field=0.5/L3/energy/c/0/1/0 is missing\n"
+
+    def test_a_parameter_given_twice(self, tmp_path, capsys):
+        """It was the last one that counted."""
+        twice = ["--set", "J=1", "--set", "J=2", "--out", str(tmp_path / "g")]
+        assert main(["simulate", "ising", *ARGUMENTS, *twice]) == 2
+        assert "`--set` gives 'J' twice" in capsys.readouterr().err
+        assert not (tmp_path / "g").exists()

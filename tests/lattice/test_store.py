@@ -192,7 +192,7 @@ def test_another_argument_is_refused_by_its_name(change, message, finished):
     [
         ("format_version", 2, r"in version 2 of the format; expected version 1. Use the topoml"),
         ("version", "0.0.1", "`version` is .*; expected '0.0.1', as the store"),
-        ("format", "other", "a Zarr group of another program"),
+        ("format", "other", "a group of another program"),
     ],
 )
 def test_another_version_is_refused(key, value, message, finished, tmp_path):

@@ -18,6 +18,19 @@ ensemble = typer.Typer(help="Look into a store of topoml simulate, check it, exp
 @ensemble.command()
 def info(store: Path = typer.Argument(..., help="Folder of the store.")) -> None:
     """Print what the store holds, with what it was made, and how much of it is there."""
+    for name, folder in _stores(store).items():
+        if name:
+            print(f"-- {name}")
+        _print_store(folder)
+
+
+def _stores(path: Path) -> dict[str, Path]:
+    """Those of a grid by their names, or the one."""
+    grid = topoml.lattice.grid
+    return {name: path / name for name in grid.members(path)} if grid.is_grid(path) else {"": path}
+
+
+def _print_store(store: Path) -> None:
     stores = topoml.lattice.store
     about = stores.attributes(store)
     for name, value in about.items():
@@ -45,7 +58,8 @@ def _print_chains(ensemble: Any) -> None:  # noqa: ANN401 - the library is impor
 @ensemble.command()
 def verify(store: Path = typer.Argument(..., help="Folder of the store.")) -> None:
     """Recompute all checksums and sums; every fault is a line, and the exit code 1."""
-    faults = topoml.lattice.verify(store)
+    lattice = topoml.lattice
+    faults = (lattice.verify_grid if lattice.grid.is_grid(store) else lattice.verify)(store)
     for fault in faults:
         print(fault)
     if faults:
@@ -58,11 +72,13 @@ def export(
     store: Path = typer.Argument(..., help="Folder of the store."),
     out: Path = typer.Option(..., help="New or empty folder for one .npz file a size."),
 ) -> None:
-    """Write one .npz file a size, as topoml detect reads them."""
+    """Write one .npz file a size, as topoml detect reads them; of a grid, a folder each."""
+    stores = {name: topoml.lattice.Ensemble.open(path) for name, path in _stores(store).items()}
     check_folder(out)
     try:
-        for path in topoml.lattice.save_npz(topoml.lattice.Ensemble.open(store), out):
-            print(path)
+        for name, opened in stores.items():
+            for path in topoml.lattice.save_npz(opened, out / name):
+                print(path)
     except OSError as error:
         raise InputError(
             f"`--out` is {str(out)!r}, which cannot be written ({error.strerror or error})."

@@ -15,6 +15,7 @@ from .gauge_abelian import U1Gauge, Z2Gauge
 from .gauge_su import SU2Gauge, SU3Gauge
 from .generalized_xy import GeneralizedXY
 from .geometry import Honeycomb, Hypercubic, Triangular
+from .grid import open_grid, simulate_grid, verify_grid
 from .hdf5 import load_hdf5
 from .heisenberg import Heisenberg
 from .ice import SquareIce
@@ -110,6 +111,7 @@ __all__ = [
     "magnetisation",
     "monopole_currents",
     "multispin",
+    "open_grid",
     "open_units",
     "plaquette_angles",
     "plaquettes",
@@ -117,6 +119,7 @@ __all__ = [
     "save_npz",
     "second_moment_correlation_length",
     "simulate",
+    "simulate_grid",
     "skyrmion_charge",
     "skyrmion_density",
     "start",
@@ -125,6 +128,7 @@ __all__ = [
     "tempering",
     "topological_charge",
     "verify",
+    "verify_grid",
     "vortex_density",
     "vortex_pairs",
     "vortex_positions",

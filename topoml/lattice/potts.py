@@ -106,7 +106,8 @@ class Potts(_States):
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, *shape) int8, each after ``rounds`` clusters or sweeps; the spins visited.
 
-        A cluster exchanges two states. ``spins`` is changed in place.
+        A round exchanges states in pairs; a Wolff cluster takes the state of its seed to another
+        one, with equal chances of all. ``spins`` is changed in place.
         """
         check_update(update, self.updates)
         tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), _exchanges(self.q))
@@ -209,12 +210,17 @@ class Clock(_States):
 
 @lru_cache(maxsize=16)
 def _exchanges(q: int) -> NDArray[np.int8]:
-    """All permutations that exchange two states, (q (q - 1) / 2, q)."""
-    first, second = np.triu_indices(q, 1)
-    out = np.tile(np.arange(q, dtype=np.int8), (len(first), 1))
-    row = np.arange(len(first))
-    out[row, first], out[row, second] = second, first
-    return out
+    """The rounds of a tournament: permutations that exchange all states (but one, for odd q) in
+    pairs, each pair in one of them, (q - 1, q) or (q, q)."""
+    n = q + q % 2  # with an idle partner for odd q
+    rounds = np.arange(n - 1)[:, None]
+    half = np.arange(1, n // 2)
+    first = np.hstack([np.full_like(rounds, n - 1), (rounds + half) % (n - 1)])
+    second = np.hstack([rounds, (rounds - half) % (n - 1)])
+    out = np.empty((n - 1, n), np.int8)
+    out[rounds, first], out[rounds, second] = second, first
+    idle = out >= q
+    return np.where(idle, np.arange(n), out)[:, :q].astype(np.int8)
 
 
 def _energy(x: Any, lattice: str, of_bond: Any, factor: float) -> Any:  # noqa: ANN401

@@ -34,6 +34,7 @@ from .model import Model
 from .sums import n_magnetisation
 
 __all__ = [
+    "GRID",
     "Array",
     "DamageError",
     "Group",
@@ -47,13 +48,16 @@ __all__ = [
     "locked",
     "n_units",
     "open_size",
+    "read_attributes",
     "sweep",
     "unfinished",
     "units",
     "unwritable",
+    "write_once",
 ]
 
 _FORMAT = "topoml ensemble"
+GRID = "topoml grid"
 _VERSION = 1  # of the layout
 _UNIT_BYTES = 1 << 22  # of configurations in a unit, uncompressed
 _MOST_UNITS = 10**7
@@ -186,12 +190,26 @@ def begin(path: Path, about: Mapping[str, Any]) -> None:
     Raises:
         InputError: ``path`` is a file, or a folder of somebody else's.
     """
+    _check_folder(path)
+    _check_extent(path, about)
+    write_once(path, about)
+
+
+def _check_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise InputError(
             f"`store` is {str(path)!r}, a file; expected a new or empty folder, or a store of "
             "simulate. Name another: nothing was changed here."
         )
-    _check_extent(path, about)
+
+
+def write_once(path: Path, about: Mapping[str, Any]) -> None:
+    """Write the attributes of a Zarr group, whole or not at all, unless ``path`` has some.
+
+    Raises:
+        InputError: ``path`` is a file, or a folder of somebody else's.
+    """
+    _check_folder(path)
     path.mkdir(parents=True, exist_ok=True)
     if (path / "zarr.json").exists():
         return
@@ -234,9 +252,8 @@ def complete(path: Path, about: Mapping[str, Any]) -> None:
             zarr.open_array(folder / "temperature", mode="r+")[:] = about["temperatures"]
 
 
-def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What the store at ``path`` says of itself, after a look at whether it is one of ours."""
-    path = Path(path)
+def read_attributes(path: Path) -> dict[str, Any]:
+    """The attributes of a Zarr group."""
     if not (path / "zarr.json").is_file():
         what = "is no store and not a regular file" if path.exists() else "does not exist"
         raise InputError(
@@ -244,16 +261,24 @@ def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
             "simulate(..., store=...) has written. Check the path, or name a new folder."
         )
     try:
-        about = json.loads((path / "zarr.json").read_bytes()).get("attributes", {})
-    except (OSError, ValueError, AttributeError) as error:
+        found = json.loads((path / "zarr.json").read_bytes()).get("attributes", {})
+        return dict(found)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"`store` is {str(path)!r}, whose zarr.json cannot be read ({_reason(error)}); "
             "expected a store of simulate. Name a new folder."
         ) from error
+
+
+def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the store at ``path`` says of itself, after a look at whether it is one of ours."""
+    path = Path(path)
+    about = read_attributes(path)
     if about.get("format") != _FORMAT:
+        whose = "a grid of stores" if about.get("format") == GRID else "a group of another program"
         raise InputError(
-            f"`store` is {str(path)!r}, a Zarr group of another program; expected a store of "
-            "simulate. Name a new folder."
+            f"`store` is {str(path)!r}, {whose}; expected one store of simulate. "
+            "Name a new folder, or one store of the grid (simulate_grid, open_grid)."
         )
     if about.get("format_version") != _VERSION:
         raise InputError(

@@ -1,0 +1,196 @@
+"""Ensembles over the parameters of a model: one store for each, in one folder."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .._core.errors import InputError
+from .catalogue import known_model, parameters
+from .ensemble import Ensemble
+from .model import Model
+from .simulate import simulate
+from .store import GRID, attributes, read_attributes, unwritable, write_once
+from .verify import verify
+
+__all__ = ["is_grid", "members", "open_grid", "simulate_grid", "verify_grid"]
+
+_VERSION = 1  # of the layout
+_PLAIN = re.compile(r"[\w.+,=-]+")
+
+
+def simulate_grid(
+    models: Iterable[Model],
+    *,
+    store: str | os.PathLike[str],
+    seed: int,
+    **options: Any,  # noqa: ANN401 - as simulate has them
+) -> dict[Model, Ensemble]:
+    """`simulate` each of several models of one kind into a store of its own, in one folder.
+
+    The folders in ``store`` have the names of the parameters that vary, such as ``delta=0.2``; in
+    xarray, ``open_zarr(store, group="delta=0.2/L32", consolidated=False)``. Each has its own seed,
+    made from ``seed``, the name of the model and all its parameters, so that the bits of one do
+    not depend on which others there are. Like a store, a grid goes on where it was stopped, and a
+    finished one is left as it is.
+
+    Args:
+        models: Different models of one class, all that the grid will have.
+        store: A folder that is new, empty, or a grid begun with the same arguments.
+        seed: Non-negative integer.
+        options: All others of `simulate`, the same for each.
+
+    Raises:
+        InputError: As of `simulate`; a grid begun with other models or another seed.
+
+    Example:
+        >>> import tempfile
+        >>> from topoml.lattice import Ising
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     options = dict(sizes=[4], temperatures=[2.0], samples=8, seed=0, store=folder)
+        ...     found = simulate_grid([Ising(field=h) for h in (0.0, 0.5)], **options)
+        >>> [model.field for model in found]
+        [0.0, 0.5]
+    """
+    chosen = list(models)
+    _check_models(chosen)
+    names = _names(chosen)
+    path = Path(store)
+    about = {
+        "format": GRID,
+        "format_version": _VERSION,
+        "model": chosen[0].name,
+        "seed": seed,
+        "members": {n: parameters(m) for n, m in sorted(zip(names, chosen, strict=True))},
+    }
+    try:
+        write_once(path, json.loads(json.dumps(about)))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    _check_same(path, about, _attributes(path))
+    return {
+        model: simulate(model, store=path / name, seed=_seed(seed, model), **options)
+        for name, model in zip(names, chosen, strict=True)
+    }
+
+
+def open_grid(
+    path: str | os.PathLike[str], *, models: Iterable[Model] = ()
+) -> dict[Model, Ensemble]:
+    """The finished ensembles of `simulate_grid`, each read when asked for, by their models.
+
+    Args:
+        path: The folder.
+        models: Needed for models that are not topoml's own: all of the grid.
+
+    Raises:
+        InputError: No such grid; a store of it that is missing or not finished (see
+            `Ensemble.open`); a model that is not known.
+    """
+    given = {json.dumps(parameters(model), sort_keys=True): model for model in models}
+    found = {}
+    for name, wanted in members(path).items():
+        folder = Path(path) / name
+        model = known_model(attributes(folder), given.get(json.dumps(wanted, sort_keys=True)))
+        if model is None:
+            raise InputError(
+                f"`models` has none with {wanted}; expected those of the grid, which are none of "
+                "topoml's. Give them: models=..."
+            )
+        found[model] = Ensemble.open(folder, model=model)
+    return found
+
+
+def verify_grid(path: str | os.PathLike[str], *, models: Iterable[Model] = ()) -> tuple[str, ...]:
+    """`verify` of all stores of a grid, each fault with the name of its folder.
+
+    Raises:
+        InputError: No such grid, or a model that is not known.
+    """
+    given = {json.dumps(parameters(model), sort_keys=True): model for model in models}
+    return tuple(_faults(Path(path), given))
+
+
+def _faults(path: Path, given: dict[str, Model]) -> Iterator[str]:
+    for name, wanted in members(path).items():
+        try:
+            found = attributes(path / name)
+        except InputError as error:
+            yield f"{name}: {error}"
+            continue
+        if found["parameters"] != wanted:
+            yield f"{name}: of {found['parameters']}; expected {wanted}"
+        model = given.get(json.dumps(found["parameters"], sort_keys=True))
+        for fault in verify(path / name, model=model):
+            yield f"{name}/{fault}"
+
+
+def is_grid(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a grid, and not a store."""
+    return read_attributes(Path(path)).get("format") == GRID
+
+
+def members(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """The folders of a grid, and the parameters of the model of each."""
+    found: dict[str, dict[str, Any]] = _attributes(Path(path))["members"]
+    return found
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    about = read_attributes(path)
+    whole = isinstance(about.get("members"), dict) and "seed" in about and "model" in about
+    if about.get("format") != GRID or about.get("format_version") != _VERSION or not whole:
+        raise InputError(
+            f"`store` is {str(path)!r}, which is no grid of simulate_grid (version {_VERSION}); "
+            "expected one, or a new or empty folder. One store is opened by Ensemble.open."
+        )
+    for name in about["members"]:
+        if not _PLAIN.fullmatch(name) or name.startswith("."):
+            raise InputError(
+                f"`store` is {str(path)!r}, a grid with a folder {name!r}; expected folders in it. "
+                "Restore zarr.json from a copy."
+            )
+    return about
+
+
+def _check_models(models: list[Model]) -> None:
+    if not models:
+        raise InputError("`models` is empty; expected at least one model.")
+    kinds = {type(model) for model in models}
+    if len(kinds) > 1:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise InputError(f"`models` has {names}; expected one kind. Make a grid of each.")
+    for i, model in enumerate(models):
+        if model in models[:i]:
+            raise InputError(f"`models` has {model!r} twice; expected different ones.")
+
+
+def _check_same(path: Path, about: dict[str, Any], found: dict[str, Any]) -> None:
+    for name in ("model", "seed", "members"):
+        if about[name] != found[name]:
+            raise InputError(
+                f"`{'models' if name == 'members' else name}` is {about[name]!r}; expected "
+                f"{found[name]!r}, as the grid {str(path)!r} has it. Give what it was begun with, "
+                "or name a new folder."
+            )
+
+
+def _names(models: list[Model]) -> list[str]:
+    """Folders, by the parameters that vary."""
+    rows = [parameters(model) for model in models]
+    varied = [k for k in rows[0] if any(row[k] != rows[0][k] for row in rows)]
+    names = [",".join(f"{k}={row[k]}" for k in varied or row) or models[0].name for row in rows]
+    if all(_PLAIN.fullmatch(name) and len(name) < 200 for name in names):
+        return names
+    return [f"{models[0].name}-{_digest(row)[:16]}" for row in rows]  # lists, functions
+
+
+def _seed(seed: int, model: Model) -> int:
+    return int(_digest([seed, model.name, parameters(model)])[:15], 16)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
