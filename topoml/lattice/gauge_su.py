@@ -18,8 +18,52 @@ _KINDS = {
 }
 
 
+class _SpecialUnitary(GaugeField):
+    """Matrices of SU(N) on links, sampled in a form of their own."""
+
+    order: ClassVar[str] = "none"
+    known_transition: ClassVar[Known | None] = None
+    updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath", "hmc")
+    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.complex64)
+    _least_side: ClassVar[int] = 2
+    _form: ClassVar[tuple[int, ...]]  # shape of one link while it is sampled
+    _sweeps: ClassVar[Any]  # the kernel
+
+    def sample(
+        self,
+        spins: NDArray[Any],
+        temperature: float,
+        rounds: int,
+        samples: int,
+        rng: np.random.Generator,
+        update: str = "over-relaxation",
+    ) -> tuple[NDArray[Any], int]:
+        """Samples (n, D, *L, N, N) complex64 and the number of links visited.
+
+        ``rounds`` rounds of the update before each: a sweep, or 4 for "over-relaxation", or a
+        trajectory. ``spins``, as of `ordered`, is changed in place.
+        """
+        check_update(update, self.updates)
+        if update == "hmc":
+            return self._by_hmc(spins, temperature, rounds, samples, rng)
+        shape = spins.shape[: -len(self._form)]
+        lattice = self._lattice(shape)
+        out = np.empty((samples, self.dim, lattice.n_sites, *self._form), spins.dtype)
+        visited = self._sweeps(
+            spins.reshape(out.shape[1:]),
+            lattice.neighbours,
+            self._beta(temperature),
+            _KINDS[update],
+            rounds,
+            out,
+            rng,
+        )
+        links = self._links(out).astype(np.complex64)
+        return links.reshape(samples, *shape, *self.components), int(visited)
+
+
 @dataclass(frozen=True)
-class SU2Gauge(GaugeField):
+class SU2Gauge(_SpecialUnitary):
     r"""Matrices of SU(2) on links, :math:`H = -\sum_p \frac12 \mathrm{Re\,tr}\, U_p`, periodic.
 
     Without a transition at zero temperature of the field theory, in 2D to 4D. Sides of at least 2.
@@ -42,12 +86,9 @@ class SU2Gauge(GaugeField):
     name: ClassVar[str] = "su2-gauge"
     manifold: ClassVar[str] = "SU(2) links"
     symmetry: ClassVar[str] = "SU(2) gauge"
-    order: ClassVar[str] = "none"
-    known_transition: ClassVar[Known | None] = None
-    updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath", "hmc")
     components: ClassVar[tuple[int, ...]] = (2, 2)
-    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.complex64)
-    _least_side: ClassVar[int] = 2
+    _form: ClassVar[tuple[int, ...]] = (4,)
+    _sweeps: ClassVar[Any] = staticmethod(gauge_su2.sweeps)
 
     def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """The ground state: all links 1, unit quaternions, float64 (D, *L, 4)."""
@@ -61,38 +102,6 @@ class SU2Gauge(GaugeField):
         out: NDArray[Any] = q / np.linalg.norm(q, axis=-1, keepdims=True)
         return out
 
-    def sample(
-        self,
-        spins: NDArray[Any],
-        temperature: float,
-        rounds: int,
-        samples: int,
-        rng: np.random.Generator,
-        update: str = "over-relaxation",
-    ) -> tuple[NDArray[Any], int]:
-        """Samples (n, D, *L, 2, 2) complex64 and the number of links visited.
-
-        ``rounds`` rounds of the update before each: a sweep, or 4 for "over-relaxation", or a
-        trajectory.
-        ``spins``, unit quaternions, is changed in place.
-        """
-        check_update(update, self.updates)
-        if update == "hmc":
-            return self._by_hmc(spins, temperature, rounds, samples, rng)
-        lattice = self._lattice(spins.shape[:-1])
-        out = np.empty((samples, self.dim, lattice.n_sites, 4))
-        visited = gauge_su2.sweeps(
-            spins.reshape(self.dim, -1, 4),
-            lattice.neighbours,
-            self._beta(temperature),
-            _KINDS[update],
-            rounds,
-            out,
-            rng,
-        )
-        links = _matrices(out).astype(np.complex64)
-        return links.reshape(samples, *spins.shape[:-1], 2, 2), int(visited)
-
     def _trace(self, a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: ANN401
         return _real_trace(a @ b, d @ c) / 2
 
@@ -105,7 +114,7 @@ class SU2Gauge(GaugeField):
 
 
 @dataclass(frozen=True)
-class SU3Gauge(GaugeField):
+class SU3Gauge(_SpecialUnitary):
     r"""Matrices of SU(3) on links, :math:`H = -\sum_p \frac13 \mathrm{Re\,tr}\, U_p`, periodic.
 
     Without a transition at zero temperature of the field theory, in 2D to 4D. Sides of at least 2.
@@ -128,12 +137,9 @@ class SU3Gauge(GaugeField):
     name: ClassVar[str] = "su3-gauge"
     manifold: ClassVar[str] = "SU(3) links"
     symmetry: ClassVar[str] = "SU(3) gauge"
-    order: ClassVar[str] = "none"
-    known_transition: ClassVar[Known | None] = None
-    updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath", "hmc")
     components: ClassVar[tuple[int, ...]] = (3, 3)
-    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.complex64)
-    _least_side: ClassVar[int] = 2
+    _form: ClassVar[tuple[int, ...]] = (3, 3)
+    _sweeps: ClassVar[Any] = staticmethod(gauge_su3.sweeps)
 
     def ordered(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """The ground state: all links 1, complex128 (D, *L, 3, 3)."""
@@ -150,37 +156,6 @@ class SU3Gauge(GaugeField):
         phase: NDArray[Any] = np.angle(np.linalg.det(q))
         out: NDArray[Any] = q * np.exp(-1j / 3.0 * phase)[..., None, None]
         return out
-
-    def sample(
-        self,
-        spins: NDArray[Any],
-        temperature: float,
-        rounds: int,
-        samples: int,
-        rng: np.random.Generator,
-        update: str = "over-relaxation",
-    ) -> tuple[NDArray[Any], int]:
-        """Samples (n, D, *L, 3, 3) complex64 and the number of links visited.
-
-        ``rounds`` rounds of the update before each: a sweep, or 4 for "over-relaxation", or a
-        trajectory.
-        ``spins``, matrices in complex128, is changed in place.
-        """
-        check_update(update, self.updates)
-        if update == "hmc":
-            return self._by_hmc(spins, temperature, rounds, samples, rng)
-        lattice = self._lattice(spins.shape[:-2])
-        out = np.empty((samples, self.dim, lattice.n_sites, 3, 3), np.complex128)
-        visited = gauge_su3.sweeps(
-            spins.reshape(self.dim, -1, 3, 3),
-            lattice.neighbours,
-            self._beta(temperature),
-            _KINDS[update],
-            rounds,
-            out,
-            rng,
-        )
-        return out.reshape(samples, *spins.shape).astype(np.complex64), int(visited)
 
     def _trace(self, a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: ANN401
         return _real_trace(a @ b, d @ c) / 3
