@@ -22,7 +22,7 @@ __all__ = ["TILE", "coefficients", "convolve", "frames", "gradients", "pull_fram
 Array = NDArray[Any]
 Ints = NDArray[np.int32]
 
-TILE = 32  # sites
+TILE = 128  # sites
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -209,6 +209,55 @@ def _add_products(a: Array, b: Array, f: Array) -> None:
                 f[4 * mu + nu, i] += a[mu, i] * b[nu, i] + a[4 + mu, i] * b[4 + nu, i]
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _add_rows(weight: Array, x: Array, first: int, one: Array, two: Array) -> None:
+    """one and two += two rows of weights times four rows of x."""
+    a, b, c, d = x[first], x[first + 1], x[first + 2], x[first + 3]
+    p, q, r, s = weight[0, first], weight[0, first + 1], weight[0, first + 2], weight[0, first + 3]
+    t, u, v, w = weight[1, first], weight[1, first + 1], weight[1, first + 2], weight[1, first + 3]
+    for i in range(len(one)):
+        one[i] += (p * a[i] + q * b[i]) + (r * c[i] + s * d[i])
+        two[i] += (t * a[i] + u * b[i]) + (v * c[i] + w * d[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _mix(weight: Array, x: Array, out: Array) -> None:
+    """out = weight x, of few rows; here, as BLAS starts threads of its own for more."""
+    n = weight.shape[1]
+    out[:] = 0
+    for o in range(0, len(weight) - 1, 2):
+        for k in range(0, n - 3, 4):
+            _add_rows(weight[o : o + 2], x, k, out[o], out[o + 1])
+    for o in range(len(weight)):
+        paired = o < len(weight) - len(weight) % 2
+        for k in range(n - n % 4 if paired else 0, n):
+            p, row, a = weight[o, k], out[o], x[k]
+            for i in range(len(a)):
+                row[i] += p * a[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _pair(x: Array, y: Array, out: Array) -> None:
+    """out = x y^T."""
+    n = len(y)
+    for j in range(len(x)):
+        row = x[j]
+        for k in range(0, n - 3, 4):
+            a, b, c, d = y[k], y[k + 1], y[k + 2], y[k + 3]
+            p = q = r = s = x.dtype.type(0)
+            for i in range(len(row)):
+                p += row[i] * a[i]
+                q += row[i] * b[i]
+                r += row[i] * c[i]
+                s += row[i] * d[i]
+            out[j, k], out[j, k + 1], out[j, k + 2], out[j, k + 3] = p, q, r, s
+        for k in range(n - n % 4, n):
+            p, a = x.dtype.type(0), y[k]
+            for i in range(len(row)):
+                p += row[i] * a[i]
+            out[j, k] = p
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def convolve(
     h: Array, field: Array, weight: Array, seen: Ints, begin: int, end: int, out: Array
@@ -238,7 +287,7 @@ def convolve(
             for c in range(n_in):
                 _gather(field, b, c, sites, z)
                 _turn(f, z, t[(1 + hop) * n_in + c])
-        np.dot(weight, flat_t, flat_total)
+        _mix(weight, flat_t, flat_total)
         for o in range(n_out):
             _store(total[o], b, o, start, n, out)
 
@@ -275,7 +324,7 @@ def gradients(
     total, flat_total = _buffer(n_in, width, h)
     rows = weight.transpose(1, 0, 2).copy().reshape(n_in, -1)
     f, on_f = np.zeros((len(h), TILE), h.dtype), np.zeros((len(h), TILE), h.dtype)
-    own = np.empty(TILE, np.int32)
+    added, own = np.empty((n_in, len(flat_t)), h.dtype), np.empty(TILE, np.int32)
     for tile in range(begin, end):
         b, start = tile // n_tiles, tile % n_tiles * TILE
         n = min(TILE, n_sites - start)
@@ -296,18 +345,18 @@ def gradients(
             if back or on_h.shape[2] == 0:
                 continue
             on_f[:] = 0
-            np.dot(weight[1 + hop], flat_g, flat_total)  # of hops back, from the sites ahead
+            _mix(weight[1 + hop], flat_g, flat_total)  # of hops back, from the sites ahead
             for c in range(n_in):
                 _add_products(z[c], total[c], on_f)
-            np.dot(weight[2 + hop], flat_t[:n_out], flat_total)  # of hops ahead, from the own sites
+            _mix(weight[2 + hop], flat_t[:n_out], flat_total)  # of hops ahead, from the own sites
             for c in range(n_in):
                 _gather(field, b, c, sites, far[0])
                 _add_products(total[c], far[0], on_f)
             for k in range(len(h)):
                 for i in range(n):
                     on_h[k, b, hop // 2, start + i] = scale * on_f[k, i]
-        np.dot(rows, flat_t, flat_total)
+        _mix(rows, flat_t, flat_total)
         for c in range(n_in):
             _store(total[c], b, c, start, n, on_field)
-        added = np.dot(flat_z, flat_t.T).reshape(n_in, 1 + len(seen), n_out)
-        on_weight += scale * added.transpose(1, 0, 2)
+        _pair(flat_z, flat_t, added)
+        on_weight += scale * added.reshape(n_in, 1 + len(seen), n_out).transpose(1, 0, 2)

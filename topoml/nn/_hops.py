@@ -18,7 +18,7 @@ __all__ = ["Hops", "plain"]
 Array = NDArray[Any]
 Sites = NDArray[np.int32]
 
-_A_THREAD = 8  # tiles that make one worth while
+_A_THREAD = 4  # tiles that make one worth while
 _LINKS = 4096  # as many
 _BLOCKS = 64  # in which the gradient of the weights is summed, whatever the number of threads
 
