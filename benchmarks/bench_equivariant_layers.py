@@ -190,9 +190,7 @@ SU2 = {"n": 2, "dim": 2, "batch": 32, "side": 16}
 SU3 = {"n": 3, "dim": 4, "batch": 1, "side": 8}
 CASES = {
     "LConv SU(2), quaternions": lconv(**SU2, bar=3, quaternions=True),
-    "LConv SU(2), quaternions, recompute": lconv(**SU2, quaternions=True, recompute=True),
     "LConv SU(2), matrices": lconv(**SU2, bar=3),
-    "LConv SU(2), matrices, recompute": lconv(**SU2, recompute=True),
     "LConv SU(3), 8^4, batch 1": lconv(**SU3, bar=0.5),
     "LConv SU(3), 8^4, batch 1, recompute": lconv(**SU3, recompute=True),
     "LConvBilinear SU(2), quaternions": bilinear(2, batch=32, quaternions=True),
