@@ -115,7 +115,7 @@ def test_latent_heat_of_potts(q, size, latent):
     steps.
     """
     middle = -(1 + 1 / math.sqrt(q))
-    check(energies(Potts(q), size, "ordered", 2400, 51), middle - latent / 2, 1e-3)
+    check(energies(Potts(q), size, "ordered", 4000, 51), middle - latent / 2, 1e-3)
     check(energies(Potts(q), size, "random", 1600, 52), middle + latent / 2, 1e-3)
 
 
