@@ -50,7 +50,7 @@ def row(name, quick):
     around = model.known_transition.value * (1 + width * np.linspace(-1, 1, 7))
     return crossing(
         model, few if quick else sizes, [round(float(t), 5) for t in around], order,
-        samples=1600 if quick else samples, lead=LEADS.get(name, "Binder cumulant"),
+        samples=samples, lead=LEADS.get(name, "Binder cumulant"),
     )  # fmt: skip
 
 
