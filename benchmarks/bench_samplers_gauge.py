@@ -9,6 +9,7 @@ its time is that of one of these four sweeps, on average.
 """
 
 import argparse
+import functools
 import itertools
 
 import numpy as np
@@ -141,6 +142,7 @@ def assert_same(a, b):
     assert abs(a.mean() - b.mean()) < 5 * error
 
 
+@functools.cache
 def compare_answers(model, beta, *, size=4):
     """Of every update, and of the peer where there is one: by the means over chains."""
     names = [*model.updates, *["checkerboard"] * (model.name in GROUPS)]
