@@ -1,4 +1,4 @@
-"""Ising and Potts models against exact values to a part in a thousand; `pytest --long`, 20 minutes.
+"""Ising and Potts models against exact values to a part in a thousand; `pytest --long`, 30 minutes.
 
 Each number lies within four of its errors, and these are at most 1e-3 of it, for specific heats
 1e-2. Errors are those of independent chains.
@@ -6,6 +6,7 @@ Each number lies within four of its errors, and these are at most 1e-3 of it, fo
 
 import dataclasses
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -103,7 +104,7 @@ def energies(model, size, start, steps, seed):
             found.append(float(model.energy(state.spins)) / size**2)
         return np.mean(found[len(found) // 2 :])
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(mean, np.random.default_rng(seed).spawn(N_CHAINS)))
 
 
