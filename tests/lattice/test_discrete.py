@@ -51,6 +51,10 @@ CASES = {
     "Potts 4 triangular": (
         Potts(4, 2.0, "triangular"), (2, 2), range(4), lambda a, b: -2.0 * (a == b), nothing, 4.0,
     ),
+    "Potts 3 honeycomb": (
+        Potts(3, lattice="honeycomb"), (1, 2, 2), range(3), lambda a, b: -1.0 * (a == b), nothing,
+        0.8,
+    ),
     "Clock 5": (
         Clock(5), (2, 2), range(5), lambda a, b: -np.cos(2 * np.pi * (a - b) / 5), nothing, 1.0,
     ),
@@ -107,6 +111,31 @@ def test_probability_of_every_configuration(name, update):
     seed = [3, RUNS.index((name, update))]
     x = chains(model, shape, temperature, update, samples=200, n_chains=64, seed=seed)
     assert max(deviations(name, x)) < 5
+
+
+def test_several_sweeps_of_potts_clusters_from_an_ordered_start():
+    model, shape, *_, temperature = CASES["Potts 3"]
+    x = np.empty((64, 200, 6), np.int8)
+    for chain, rng in enumerate(np.random.default_rng(8).spawn(64)):
+        spins = model.ordered(shape)
+        model.sample(spins, temperature, 20, 1, rng, "swendsen-wang")
+        out, visited = model.sample(spins, temperature, 3, 200, rng, "swendsen-wang")
+        assert visited == 6 * 3 * 200
+        np.testing.assert_array_equal(out[-1], spins)
+        x[chain] = out.reshape(200, 6)
+    assert max(deviations("Potts 3", x)) < 5
+
+
+def test_two_sweeps_of_potts_clusters_are_one_after_the_other():
+    bonds, parent = lattice_of("square", (8, 8)).bonds, np.empty(64, np.int32)
+    once, twice = np.zeros((2, 64), np.int8)
+    s = np.arange(1, 5, dtype=np.uint64)
+    t = s.copy()
+    for _ in range(2):
+        kernels.potts_swendsen_wang(once, bonds, 0.3, 3, 1, parent, s)
+    kernels.potts_swendsen_wang(twice, bonds, 0.3, 3, 2, parent, t)
+    np.testing.assert_array_equal(once, twice)
+    assert (once != 0).any()
 
 
 @pytest.mark.parametrize("name", ["Ising square", "Potts 3", "Blume-Capel"])

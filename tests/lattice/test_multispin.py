@@ -96,3 +96,13 @@ def test_bad_arguments(change, message):
     given = {"shape": (4, 4), "temperature": 2.0, "samples": 1, "seed": 0} | change
     with pytest.raises(InputError, match=message):
         multispin(given.pop("shape"), given.pop("temperature"), **given)
+
+
+def test_shapes_and_temperatures_have_random_numbers_of_their_own():
+    """At infinite temperature, where all have one law."""
+    hot, hotter, longer = (
+        multispin(shape, T, samples=4, seed=0, start="random")[0][:, :1] * 16
+        for shape, T in (((4, 4), 1e9), ((4, 4), 2e9), ((8, 2), 1e9))
+    )
+    assert (hot != hotter).any()
+    assert (hot != longer).any()

@@ -1,5 +1,7 @@
 """Same arguments, same bits; quick to stop; clear refusals."""
 
+import hashlib
+import itertools
 import signal
 import threading
 import time
@@ -37,11 +39,62 @@ def test_more_chains_and_samples_continue_the_first():
     np.testing.assert_array_equal(fields(few, 5, 2.0), fields(more, 5, 2.0)[:2, :10])
 
 
+def first_draw(seed=0, model=MODELS[0], size=4, temperature=1.0, chain=0, unit=0):
+    place = {"size": size, "temperature": temperature, "chain": chain, "unit": unit}
+    return stream(seed, model, **place).random()
+
+
 def test_streams_differ():
-    keys = [(4, 1.0, 0), (4, 1.0, 1), (4, np.nextafter(1.0, 2.0), 0), (5, 1.0, 0)]
-    draws = {stream(0, size=s, temperature=t, chain=c).random() for s, t, c in keys}
-    draws.add(stream(1, size=4, temperature=1.0, chain=0).random())
-    assert len(draws) == 5
+    changes = [
+        {}, {"seed": 1}, {"size": 5}, {"temperature": np.nextafter(1.0, 2.0)}, {"chain": 1},
+        {"unit": 1}, {"model": XY()}, {"model": Ising(field=0.1)}, {"model": Ising(J=2.0)},
+        {"model": Ising(lattice="triangular")},
+    ]  # fmt: skip
+    assert len({first_draw(**change) for change in changes}) == len(changes)
+    grid = itertools.product(range(10), range(10), range(10), range(10))
+    several = {first_draw(a, size=b + 1, chain=c, unit=d) for a, b, c, d in grid}
+    assert len(several) == 10**4
+
+
+def test_equal_models_share_their_stream():
+    assert first_draw(model=Ising(J=1, field=0)) == first_draw(model=Ising(J=1.0, field=0.0))
+
+
+@dataclass(frozen=True)
+class Named:
+    b: float
+    a: tuple[int, ...]
+    name = "named"
+
+
+def test_key_of_a_stream():
+    """By hand: what another program needs to draw the same numbers."""
+    digest = hashlib.sha256(b'["named", {"a": [3, 4], "b": 2.5}]').digest()
+    words = np.frombuffer(digest[:16], "<u4")
+    bits = np.array([1.5], "<f8").view("<u4")
+    key = (*map(int, words), 4, int(bits[1]), int(bits[0]), 7, 2)
+    expected = np.random.Generator(np.random.PCG64(np.random.SeedSequence(11, spawn_key=key)))
+    found = first_draw(11, Named(2.5, (3, 4)), temperature=1.5, chain=7, unit=2)
+    assert found == expected.random()
+
+
+class Wrapped:
+    """A model that is no dataclass."""
+
+    def __init__(self, model, name):
+        self.model, self.name = model, name
+
+    def __getattr__(self, attribute):
+        return getattr(self.model, attribute)
+
+
+def test_a_model_of_no_dataclass_goes_by_its_name():
+    x, y = (
+        fields(simulate(model, sizes=[4], temperatures=[9.0], samples=8, seed=0), 4, 9.0)
+        for model in (Wrapped(Ising(), "one"), Wrapped(Ising(field=0.5), "another"))
+    )
+    assert (x != y).any()
+    assert first_draw(model=Wrapped(Ising(), "a")) == first_draw(model=Wrapped(XY(), "a"))
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)

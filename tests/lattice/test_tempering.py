@@ -122,6 +122,18 @@ def test_threads_change_nothing():
     assert (run(1, [2.0, 3.0, 3.5])[0] != one[0]).any()  # the sets of temperatures are one chain
 
 
+def test_models_have_streams_of_their_own():
+    """At infinite temperature, where all models have one law."""
+    x, y = (
+        tempering(
+            model, size=4, temperatures=[1e9, 2e9], samples=8, seed=5, discard=0,
+            update="heat bath",
+        ).ensemble.configurations(size=4, temperature=1e9)
+        for model in (Ising(), Ising(field=0.5))
+    )  # fmt: skip
+    assert (x != y).any()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+import topoml.lattice.store as stores
 import topoml.lattice.workers as workers
 from topoml._core.errors import InputError, TopomlError
 from topoml.lattice import Ensemble, Ising, simulate, verify
@@ -23,7 +24,10 @@ CASE = {"sizes": [16], "temperatures": [2.0, 2.5], "samples": 160, "seed": 1, "n
 
 
 def same_as_memory(path, case=CASE):
-    stored, memory = Ensemble.open(path), simulate(Ising(), **case)
+    stored = Ensemble.open(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores, "_UNIT_BYTES", stores.attributes(path)["unit_bytes"])
+        memory = simulate(Ising(), **case)
     for t in memory.temperatures:
         x, y = (e.configurations(size=16, temperature=t) for e in (stored, memory))
         np.testing.assert_array_equal(x, y)

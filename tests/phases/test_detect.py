@@ -502,7 +502,7 @@ def test_lattices_that_are_not_planar_or_have_two_sites_a_cell(lattice):
 def test_the_triangular_lattice_is_planar():
     model = Ising(lattice="triangular")
     e = simulate(
-        model, sizes=[8, 16], temperatures=np.linspace(3.4, 3.9, 8).round(3), samples=640,
+        model, sizes=[8, 16], temperatures=np.linspace(3.4, 3.9, 8).round(3), samples=2560,
         seed=0, n_chains=16,
     )  # fmt: skip
     found = yardstick(e)

@@ -14,7 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["heat_bath", "metropolis", "swendsen_wang", "wolff"]
+from .xoshiro import uniform
+
+__all__ = ["heat_bath", "metropolis", "potts_swendsen_wang", "swendsen_wang", "wolff"]
 
 EVEN = 1e-12  # energies over T that differ by less are equal but for roundings
 
@@ -197,3 +199,32 @@ def swendsen_wang(
                 at = parent[at]
             if parent[at] < 0:
                 state[site] = image[state[site]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def potts_swendsen_wang(
+    state: States, bonds: Table, p: float, q: int, n_sweeps: int, parent: Table,
+    s: NDArray[np.uint64],
+) -> None:  # fmt: skip
+    """Join equal neighbours with probability p = 1 - exp(-J / T); each cluster draws one state.
+
+    Not checked here: states from 0 to q - 1, sites within the arrays, 0 <= p <= 1.
+
+    Shapes:  state (sites,), changed in place · bonds (n, 2), each once · parent (sites,), of any
+             content · s (4,), of `xoshiro.draw`, changed in place
+    Source:  Swendsen & Wang, Phys. Rev. Lett. 58, 86 (1987).
+    """
+    for _ in range(n_sweeps):
+        for site in range(state.size):
+            parent[site] = site
+        for bond in range(bonds.shape[0]):
+            a, b = bonds[bond, 0], bonds[bond, 1]
+            if state[a] == state[b] and uniform(s) < p:
+                a, b = _root(parent, a), _root(parent, b)
+                if a < b:  # the root of a cluster is its first site
+                    parent[b] = a
+                else:
+                    parent[a] = b
+        for site in range(state.size):
+            first = parent[site]  # the site itself, or one that has its new state already
+            state[site] = int(uniform(s) * q) if first == site else state[first]

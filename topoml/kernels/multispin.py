@@ -7,30 +7,13 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from .xoshiro import draw
+
 __all__ = ["count", "metropolis"]
 
 Words = NDArray[np.uint64]
 
 _ZERO, _ONE, _ALL = np.uint64(0), np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
-_17, _19, _23, _41, _45 = map(np.uint64, (17, 19, 23, 41, 45))
-
-
-@njit(inline="always")
-def _draw(s: Words) -> np.uint64:
-    """64 random bits by xoshiro256++.
-
-    Source: Blackman & Vigna, ACM Trans. Math. Softw. 47, 36 (2021).
-    """
-    total = s[0] + s[3]
-    out = ((total << _23) | (total >> _41)) + s[0]
-    t = s[1] << _17
-    s[2] ^= s[0]
-    s[3] ^= s[1]
-    s[1] ^= s[2]
-    s[0] ^= s[3]
-    s[2] ^= t
-    s[3] = (s[3] << _45) | (s[3] >> _19)
-    return out
 
 
 @njit(inline="always")
@@ -42,7 +25,7 @@ def _happens(probability: np.uint64, needed: np.uint64, s: Words) -> np.uint64:
     """
     kept = _ZERO
     while needed != _ZERO and probability != _ZERO:
-        drawn = _draw(s)
+        drawn = draw(s)
         if probability >> np.uint64(63) != _ZERO:
             kept |= needed & ~drawn
             needed &= drawn
@@ -78,7 +61,7 @@ def metropolis(words: Words, probability: np.uint64, n_sweeps: int, s: Words) ->
                 odd, four = odd_ab ^ odd_cd, both_ab & both_cd
                 two = both_ab ^ both_cd ^ (odd_ab & odd_cd)
                 few = ~(two | four)
-                flips = (odd & two) | four | (two & ~odd & _draw(s))
+                flips = (odd & two) | four | (two & ~odd & draw(s))
                 costly = _happens(p, few, s)
                 flips |= costly & (odd | _happens(p, costly & ~odd, s))
                 words[row, column] = here ^ flips

@@ -11,7 +11,7 @@ from .._core.errors import InputError
 from .._core.optional import require
 from .model import Model
 
-__all__ = ["known_model", "models", "named_model", "parameters"]
+__all__ = ["known_model", "model_key", "models", "named_model", "parameters"]
 
 
 def models() -> dict[str, Any]:
@@ -84,6 +84,30 @@ def parameters(model: Model) -> dict[str, Any]:
             "strings and functions, which a store records. Use such fields."
         ) from error
     return found
+
+
+def model_key(model: Model) -> tuple[int, ...]:
+    """Four words of 32 bits for its name and parameters: the model's part of a random stream's key.
+
+    Equal parameters give the same words, 1 as 1.0. Parameters that no store could record, and those
+    of a class that is no dataclass, are left out.
+    """
+    try:
+        fields = parameters(model)
+    except InputError:
+        fields = {}
+    text = json.dumps([model.name, _plain(fields)], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).digest()
+    return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - what JSON has
+    """Equal numbers as the same text."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _of_function(function: Any) -> str:  # noqa: ANN401 - whatever can be called

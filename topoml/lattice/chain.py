@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .catalogue import model_key
 from .model import Model, check_update
 
-__all__ = ["Info", "State", "blocks", "start", "step", "thermalisation"]
+__all__ = ["Info", "State", "blocks", "start", "step", "stream", "thermalisation"]
 
 _WORK = 1_000_000  # spins visited in one call of a kernel: some 50 ms, then Ctrl-C is heard
 
@@ -40,14 +41,17 @@ class Info(NamedTuple):
     flipped: int
 
 
-def stream(seed: int, *, size: int, temperature: float, chain: int) -> np.random.Generator:
-    """The generator of one chain, keyed by what it simulates and not by a running number.
+def stream(
+    seed: int, model: Model, *, size: int, temperature: float, chain: int, unit: int
+) -> np.random.Generator:
+    """The generator of one unit of a chain, keyed by what it simulates and by no running number.
 
-    So a chain has the same bits whichever other sizes and temperatures run beside it. The key
-    takes the temperature by the 64 bits of its float.
+    So a chain has the same bits whichever other models, sizes and temperatures run beside it. The
+    key takes the model by its name and parameters (`model_key`) and the temperature by the 64 bits
+    of its float. Unit 0 has the thermalisation, too.
     """
     bits = int(np.float64(temperature).view(np.uint64))
-    key = (size, bits >> 32, bits & 0xFFFFFFFF, chain)
+    key = (*model_key(model), size, bits >> 32, bits & 0xFFFFFFFF, chain, unit)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 

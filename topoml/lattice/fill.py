@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,7 +129,8 @@ def fill_chain(
     n, each = array.shape[2], array.chunks[2]
     last = -(-n // each) - 1
     t = about["temperatures"][chain.temperature]
-    rng = stream(about["seed"], size=chain.size, temperature=t, chain=chain.chain)
+    place = {"size": chain.size, "temperature": t, "chain": chain.chain}
+    rng = stream(about["seed"], model, **place, unit=0)
     first = _start(model, about, chain, rng)
     found = _resumed(group, model, first, chain)
     state = found.state
@@ -136,14 +138,14 @@ def fill_chain(
         for warmer in thermalisation(first, rng, about["thermalisation"]):
             state = warmer
         group.write("thinning", chain, state.rounds)
-    else:
-        rng.bit_generator.state = found.generator
     for u in range(found.unit, last + 1):
+        if u > 0:
+            rng = stream(about["seed"], model, **place, unit=u)
         parts = []
         for after, configurations in blocks(state, min(each, n - u * each), rng):
             state = after
             parts.append(configurations)
-        write_unit(group, model, chain._replace(unit=u), np.concatenate(parts), state, rng)
+        write_unit(group, model, chain._replace(unit=u), np.concatenate(parts), state)
         if time.monotonic() > end:
             return Progress(u + 1, is_finished=u == last)
     return Progress(last + 1, is_finished=True)
@@ -171,12 +173,7 @@ def _start(model: Model, about: Mapping[str, Any], chain: Unit, rng: np.random.G
 
 
 def write_unit(
-    group: Group,
-    model: Model,
-    unit: Unit,
-    configurations: NDArray[Any],
-    state: State,
-    rng: np.random.Generator,
+    group: Group, model: Model, unit: Unit, configurations: NDArray[Any], state: State
 ) -> None:
     """Samples and sums, then where the chain goes on, then, last, that they are there."""
     group.write("configurations", unit, configurations)
@@ -186,7 +183,7 @@ def write_unit(
     if unit.unit == n - 1:
         energy = [group.read("energy", unit._replace(unit=u)) for u in range(n)]
         group.write("autocorrelation_time", unit, _autocorrelation_time(np.concatenate(energy)))
-    group.write("state", unit, packed(unit.unit + 1, state, rng))
+    group.write("state", unit, packed(unit.unit + 1, state))
     group.write("done", unit, 1)
 
 
@@ -203,11 +200,10 @@ def _autocorrelation_time(energy: NDArray[np.float64]) -> float:
 
 
 class _Resumed(NamedTuple):
-    """Where a chain goes on: the next unit, the state there and that of the generator."""
+    """Where a chain goes on: the next unit and the state there."""
 
     unit: int
     state: State
-    generator: Mapping[str, Any]
 
 
 def _resumed(group: Group, model: Model, first: State, chain: Unit) -> _Resumed:
@@ -216,7 +212,7 @@ def _resumed(group: Group, model: Model, first: State, chain: Unit) -> _Resumed:
     A kill between ``state`` and ``done`` leaves a whole unit unmarked, which is marked now. Any
     other gap is no crash but damage, and the chain is made anew, to the same bits.
     """
-    anew = _Resumed(0, first, {})
+    anew = _Resumed(0, first)
     try:
         found = unpacked(group.read("state", chain), first)
     except DamageError:
@@ -232,29 +228,15 @@ def _resumed(group: Group, model: Model, first: State, chain: Unit) -> _Resumed:
     return found
 
 
-def packed(unit: int, state: State, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The next unit, rounds a sample, generator and spins of a chain, as bytes."""
-    generator: Any = rng.bit_generator.state
-    inner = generator["state"]
-    head = [(unit, 8), (state.rounds, 16), (inner["state"], 16), (inner["inc"], 16)]
-    head += [(generator["has_uint32"], 8), (generator["uinteger"], 8)]
-    numbers = b"".join(int(number).to_bytes(n, "little") for number, n in head)
+def packed(unit: int, state: State) -> NDArray[np.uint8]:
+    """The next unit, rounds a sample and spins of a chain, as bytes."""
+    numbers = unit.to_bytes(8, "little") + state.rounds.to_bytes(16, "little")
     return np.frombuffer(numbers + np.ascontiguousarray(state.spins).tobytes(), np.uint8)
 
 
 def unpacked(data: NDArray[np.uint8], first: State) -> _Resumed:
     """The inverse of `packed` for a chain that started from ``first``."""
-    raw, numbers, at = data.tobytes(), [], 0
-    for n in (8, 16, 16, 16, 8, 8):
-        numbers.append(int.from_bytes(raw[at : at + n], "little"))
-        at += n
-    unit, rounds, inner, increment, has_uint32, uinteger = numbers
-    generator = {
-        "bit_generator": "PCG64",
-        "state": {"state": inner, "inc": increment},
-        "has_uint32": has_uint32,
-        "uinteger": uinteger,
-    }
-    spins = np.frombuffer(raw[at:], first.spins.dtype).reshape(first.spins.shape).copy()
-    state = State(first.model, first.temperature, spins, first.n_spins, first.update, rounds)
-    return _Resumed(unit, state, generator)
+    raw = data.tobytes()
+    unit, rounds = int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:24], "little")
+    spins = np.frombuffer(raw[24:], first.spins.dtype).reshape(first.spins.shape).copy()
+    return _Resumed(unit, replace(first, spins=spins, rounds=rounds))

@@ -18,7 +18,7 @@ from .verify import verify
 
 __all__ = ["is_grid", "members", "open_grid", "simulate_grid", "verify_grid"]
 
-_VERSION = 1  # of the layout
+_VERSION = 2  # of the layout and of the streams
 _PLAIN = re.compile(r"[\w.+,=-]+")
 
 
@@ -32,10 +32,9 @@ def simulate_grid(
     """`simulate` each of several models of one kind into a store of its own, in one folder.
 
     The folders in ``store`` have the names of the parameters that vary, such as ``delta=0.2``; in
-    xarray, ``open_zarr(store, group="delta=0.2/L32", consolidated=False)``. Each has its own seed,
-    made from ``seed``, the name of the model and all its parameters, so that the bits of one do
-    not depend on which others there are. Like a store, a grid goes on where it was stopped, and a
-    finished one is left as it is.
+    xarray, ``open_zarr(store, group="delta=0.2/L32", consolidated=False)``. Each is what `simulate`
+    makes of its model with ``seed``, whichever others there are. Like a store, a grid goes on where
+    it was stopped, and a finished one is left as it is.
 
     Args:
         models: Different models of one class, all that the grid will have.
@@ -72,7 +71,7 @@ def simulate_grid(
         raise unwritable(path, error) from error
     _check_same(path, about, _attributes(path))
     return {
-        model: simulate(model, store=path / name, seed=_seed(seed, model), **options)
+        model: simulate(model, store=path / name, seed=seed, **options)
         for name, model in zip(names, chosen, strict=True)
     }
 
@@ -186,10 +185,6 @@ def _names(models: list[Model]) -> list[str]:
     if all(_PLAIN.fullmatch(name) and len(name) < 200 for name in names):
         return names
     return [f"{models[0].name}-{_digest(row)[:16]}" for row in rows]  # lists, functions
-
-
-def _seed(seed: int, model: Model) -> int:
-    return int(_digest([seed, model.name, parameters(model)])[:15], 16)
 
 
 def _digest(value: object) -> str:

@@ -25,7 +25,8 @@ def multispin(
 
     J = 1 and k_B = 1. The spins of the 64 chains are the bits of one word a site, so that a sweep
     of them all costs little more than one of `Ising` with "metropolis". No configurations come
-    out; `simulate` gives those. One thread. The same seed gives the same bits.
+    out; `simulate` gives those. One thread. The same arguments give the same bits; another shape or
+    temperature gives other random numbers.
 
     Args:
         shape: (L0, L1), sides of at least 2; with a side of 2 bonds are doubled.
@@ -55,7 +56,9 @@ def multispin(
             raise InputError(f"`{name}` is {value!r}; expected an integer of at least {least}.")
     if start not in ("ordered", "random"):
         raise InputError(f"`start` is {start!r}; expected 'ordered' or 'random'.")
-    rng = np.random.default_rng(seed)
+    bits = int(np.float64(temperature).view(np.uint64))
+    key = (*shape, bits >> 32, bits & 0xFFFFFFFF)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     generator = rng.integers(0, 2**64, 4, np.uint64)
     words = np.full(shape, 2**64 - 1, np.uint64)
     if start == "random":

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import discrete as kernels
 from .discrete import Tables, check_states, sample_states
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs
 from .model import Array, Known, cast_like, check_coupling, check_field, check_update, namespace
@@ -106,12 +107,16 @@ class Potts(_States):
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, *shape) int8, each after ``rounds`` clusters or sweeps; the spins visited.
 
-        A round exchanges states in pairs; a Wolff cluster takes the state of its seed to another
-        one, with equal chances of all. ``spins`` is changed in place.
+        A Wolff cluster takes the state of its seed to another one, with equal chances of all, and
+        what it meets of that the other way. In a sweep of Swendsen and Wang each cluster draws one
+        of the q states. ``spins`` is changed in place.
         """
         check_update(update, self.updates)
-        tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), _exchanges(self.q))
         lattice = lattice_of(self.lattice, spins.shape)
+        if update == "swendsen-wang":
+            p = -math.expm1(-self.J / temperature)
+            return _swendsen_wang(spins, lattice.bonds, p, self.q, rounds, samples, rng)
+        tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), _exchanges(self.q))
         return sample_states(tables, lattice, spins, temperature, rounds, samples, rng, update)
 
 
@@ -206,6 +211,19 @@ class Clock(_States):
         )
         signed = np.where(2 * k > self.q, k - self.q, k)
         return (2.0 * math.pi / self.q * signed).astype(np.float32)[states], visited
+
+
+def _swendsen_wang(
+    spins: NDArray[Any], bonds: NDArray[np.int32], p: float, q: int, rounds: int, samples: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[Any], int]:  # fmt: skip
+    flat, parent = spins.reshape(-1), np.empty(spins.size, np.int32)
+    out = np.empty((samples, *spins.shape), np.int8)
+    for sample in range(samples):
+        words = rng.integers(0, 2**64, 4, np.uint64)
+        kernels.potts_swendsen_wang(flat, bonds, p, q, rounds, parent, words)
+        out[sample] = spins
+    return out, spins.size * rounds * samples
 
 
 @lru_cache(maxsize=16)

@@ -26,21 +26,21 @@ from .chain import start as begin
 from .ensemble import Ensemble
 from .fill import fill
 from .model import Model, check_update
-from .store import described
+from .store import described, samples_per_unit
 
 __all__ = ["simulate"]
 
 _THERMALISATION = 100  # steps, each flipping about every spin once
 
 
-class _Unit(NamedTuple):
+class _Chain(NamedTuple):
     size: int
     temperature: float
     chain: int
 
 
 class _StoppedError(Exception):
-    """Another unit failed, or the user pressed Ctrl-C."""
+    """Another chain failed, or the user pressed Ctrl-C."""
 
 
 def simulate(
@@ -63,7 +63,8 @@ def simulate(
     Every chain starts from the ordered state, tunes its number of rounds a sample while it
     thermalises (`chain.thermalisation`, then 100 steps) and keeps it from there on. The result
     depends on the arguments alone: neither on ``n_jobs`` nor on which other sizes and
-    temperatures are asked for in the same call.
+    temperatures are asked for in the same call. Random numbers come from streams with a key of
+    their own for each (seed, model with its parameters, L, T, chain, unit of some 4 MB).
 
     Chains of one (L, T) are independent, so that the scatter of their means gives an error that
     needs no autocorrelation time. Ctrl-C stops within a fraction of a second up to L = 1000.
@@ -132,15 +133,15 @@ def simulate(
     }
     stop = threading.Event()
 
-    def work(unit: _Unit) -> int:
-        out = data[unit.size][unit.temperature][unit.chain]
-        return _fill(model, unit, seed, update, start == "random", out, stop)
+    def work(chain: _Chain) -> int:
+        out = data[chain.size][chain.temperature][chain.chain]
+        return _fill(model, chain, seed, update, start == "random", out, stop)
 
-    units = [_Unit(size, t, chain) for size in sides for t in ts for chain in range(n_chains)]
-    units.sort(key=lambda unit: -unit.size)  # the long ones first, or one thread ends up alone
-    rounds = _run(work, units, n_jobs, stop, progress)
+    chains = [_Chain(size, t, i) for size in sides for t in ts for i in range(n_chains)]
+    chains.sort(key=lambda chain: -chain.size)  # the long ones first, or one thread ends up alone
+    rounds = _run(work, chains, n_jobs, stop, progress)
     thinning = {
-        size: {t: tuple(rounds[_Unit(size, t, i)] for i in range(n_chains)) for t in ts}
+        size: {t: tuple(rounds[_Chain(size, t, i)] for i in range(n_chains)) for t in ts}
         for size in sides
     }
     return Ensemble(
@@ -150,7 +151,7 @@ def simulate(
 
 def _fill(
     model: Model,
-    unit: _Unit,
+    chain: _Chain,
     seed: int,
     update: str,
     random: bool,
@@ -158,35 +159,40 @@ def _fill(
     stop: threading.Event,
 ) -> int:
     """Run one chain into ``out`` (sample, ...) and return its rounds a sample."""
-    rng = stream(seed, size=unit.size, temperature=unit.temperature, chain=unit.chain)
-    shape = model.shape(unit.size)
-    state = begin(model, shape, unit.temperature, update=update, rng=rng if random else None)
+    rng = stream(seed, model, **chain._asdict(), unit=0)
+    shape = model.shape(chain.size)
+    state = begin(model, shape, chain.temperature, update=update, rng=rng if random else None)
     for warmer in thermalisation(state, rng, _THERMALISATION):
         state = warmer
         if stop.is_set():
             raise _StoppedError
-    done = 0
-    for _, configurations in blocks(state, len(out), rng):
-        if stop.is_set():
-            raise _StoppedError
-        out[done : done + len(configurations)] = configurations
-        done += len(configurations)
+    each = samples_per_unit(len(out), out.shape[1:], out.dtype)
+    for unit, first in enumerate(range(0, len(out), each)):
+        if unit > 0:
+            rng = stream(seed, model, **chain._asdict(), unit=unit)
+        part, done = out[first : first + each], 0
+        for after, configurations in blocks(state, len(part), rng):
+            if stop.is_set():
+                raise _StoppedError
+            state = after
+            part[done : done + len(configurations)] = configurations
+            done += len(configurations)
     return state.rounds
 
 
 def _run(
-    work: Callable[[_Unit], int],
-    units: list[_Unit],
+    work: Callable[[_Chain], int],
+    chains: list[_Chain],
     n_jobs: int,
     stop: threading.Event,
     progress: bool,
-) -> dict[_Unit, int]:
-    """All units through a pool of threads; whatever goes wrong, the threads stop soon."""
+) -> dict[_Chain, int]:
+    """All chains through a pool of threads; whatever goes wrong, the threads stop soon."""
     pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="topoml-simulate")
     done = False
     try:
-        futures = {pool.submit(work, unit): unit for unit in units}
-        bar = tqdm(as_completed(futures), total=len(units), unit="chain", disable=_off(progress))
+        futures = {pool.submit(work, chain): chain for chain in chains}
+        bar = tqdm(as_completed(futures), total=len(chains), unit="chain", disable=_off(progress))
         results = {futures[future]: future.result() for future in bar}
         done = True
         return results

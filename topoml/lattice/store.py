@@ -49,6 +49,7 @@ __all__ = [
     "n_units",
     "open_size",
     "read_attributes",
+    "samples_per_unit",
     "sweep",
     "unfinished",
     "units",
@@ -58,10 +59,10 @@ __all__ = [
 
 _FORMAT = "topoml ensemble"
 GRID = "topoml grid"
-_VERSION = 1  # of the layout
-_UNIT_BYTES = 1 << 22  # of configurations in a unit, uncompressed
+_VERSION = 2  # of the layout and of the streams: 1 had one stream a chain, without the model
+_UNIT_BYTES = 1 << 22  # of configurations in a unit, uncompressed; the bits depend on it
 _MOST_UNITS = 10**7
-_HEADER = 72  # bytes of a chain's state before its spins
+_HEADER = 24  # bytes of a chain's state before its spins
 _CODECS = ["bytes", "zstd", "crc32c"]
 _HALF_WRITTEN = re.compile(r".*\.[0-9a-f]{32}\.partial")
 _KINDS = {  # of the attributes that are read
@@ -137,7 +138,7 @@ def layout(about: Mapping[str, Any], size: int) -> dict[str, Array]:
     shape = (*sites, *components)
     n_t, n_c, n_m = len(about["temperatures"]), about["n_chains"], about["n_magnetisation"]
     n = about["samples"] // n_c
-    each = max(1, min(n, about["unit_bytes"] // (math.prod(shape) * dtype.itemsize)))
+    each = samples_per_unit(n, shape, dtype, about["unit_bytes"])
     n_state = about["state_bytes"][str(size)]
     grid, double, byte = ("temperature", "chain"), np.dtype(np.float64), np.dtype(np.uint8)
     series, in_units = (*grid, "sample"), -(-n // each)
@@ -161,6 +162,14 @@ def layout(about: Mapping[str, Any], size: int) -> dict[str, Array]:
         "temperature": Array((n_t,), (n_t,), double, np.nan, ("temperature",)),
     }
     return arrays if n_m else {name: arrays[name] for name in arrays if name != "magnetisation"}
+
+
+def samples_per_unit(
+    n: int, shape: tuple[int, ...], dtype: np.dtype[Any], unit_bytes: int | None = None
+) -> int:
+    """How many of the ``n`` configurations of a chain make a unit, at least one."""
+    n_bytes = _UNIT_BYTES if unit_bytes is None else unit_bytes
+    return max(1, min(n, n_bytes // (math.prod(shape) * dtype.itemsize)))
 
 
 def _empty(dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - a number of that dtype

@@ -18,6 +18,7 @@ from ._arguments import (
     check_start,
     check_temperatures,
 )
+from .catalogue import model_key
 from .chain import State, step, thermalisation
 from .chain import start as begin
 from .ensemble import Ensemble
@@ -114,7 +115,7 @@ def tempering(
     stop = threading.Event()
 
     def work(chain: int) -> _Ladder:
-        key = np.random.SeedSequence(seed, spawn_key=(size, chain))
+        key = np.random.SeedSequence(seed, spawn_key=(*model_key(model), size, chain))
         exchanges, *streams = map(np.random.default_rng, key.spawn(len(ts) + 1))
         states = [
             _warm(model, shape, t, update, start == "random", rng)
