@@ -123,7 +123,7 @@ def test_u1_plaquette_in_4d_by_strong_coupling(update):
     I0, I1, I2 = ive([0, 1, 2], beta)
     u, du = I1 / I0, (1 + I2 / I0) / 2 - (I1 / I0) ** 2
     wanted = exact.strong_coupling(u, du, 2)
-    samples = 6400 if update == "metropolis" else 1600
+    samples = 6400 if update == "metropolis" else 4800
     e = ensemble(model, 6, beta, samples, seed=7, update=update)
     found = mean_plaquettes(model, e, 6, beta)
     assert relative_error(found, wanted) < 1e-3

@@ -99,7 +99,7 @@ def test_phi4_in_3d_at_its_transition():
     ratios = {}
     for off in (0.0, 0.005):
         model = Phi4(kappa=0.3750966 / 2 * (1 - off), lam=1.1, lattice="cubic")
-        e = simulate(model, sizes=[8], temperatures=[1.0], samples=128_000, n_chains=32, seed=85,
+        e = simulate(model, sizes=[8], temperatures=[1.0], samples=256_000, n_chains=32, seed=85,
                      n_jobs=1)  # fmt: skip
         m = e.configurations(size=8, temperature=1.0).mean((2, 3, 4), dtype=np.float64)
         blocks = np.stack([(m**4).mean(1), (m**2).mean(1)])
