@@ -99,7 +99,7 @@ def cubic_xy(quick: bool, seed: int) -> Row:
     model = XY(lattice="cubic")
     known = model.known_transition
     around = known.value * (1 + np.linspace(-0.03, 0.03, 7))
-    sizes, samples = ([4, 8], 640) if quick else ([8, 16], 3200)
+    sizes, samples = ([4, 8], 2560) if quick else ([8, 16], 3200)
     return crossing(model, sizes, around.round(4), samples, seed, known)
 
 
@@ -108,7 +108,7 @@ def nematic_xy(quick: bool, seed: int) -> Row:
     model = GeneralizedXY(0.15)
     known = model.known_transition
     around = known.value * (1 + np.linspace(-0.045, 0.045, 7))
-    sizes, samples = ([8, 16], 1600) if quick else ([16, 32], 12_800)
+    sizes, samples = ([8, 16], 6400) if quick else ([16, 32], 12_800)
     return crossing(model, sizes, around.round(4), samples, seed, known)
 
 
