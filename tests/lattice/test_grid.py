@@ -179,6 +179,13 @@ class TestRefused:
             with pytest.raises(InputError, match=r"^`store` is .*a grid with a folder"):
                 function(grid)
 
+    def test_of_another_version(self, grid):
+        about = json.loads((grid / "zarr.json").read_text())
+        about["attributes"]["format_version"] = 1
+        (grid / "zarr.json").write_text(json.dumps(about))
+        with pytest.raises(InputError, match=r"in version 1 of the format; expected version 2"):
+            open_grid(grid)
+
     def test_unfinished(self, grid):
         shutil.rmtree(grid / NAMES[1] / "L4" / "done" / "c" / "0")
         with pytest.raises(InputError, match=r"^`store` is .*field=0.5.*are not written"):

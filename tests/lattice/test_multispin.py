@@ -99,9 +99,9 @@ def test_bad_arguments(change, message):
 
 
 def test_shapes_and_temperatures_have_random_numbers_of_their_own():
-    """At infinite temperature, where all have one law."""
+    """At infinite temperature a sweep turns all spins: equal numbers leave equal sums of spins."""
     hot, hotter, longer = (
-        multispin(shape, T, samples=4, seed=0, start="random")[0][:, :1] * 16
+        multispin(shape, T, samples=1, seed=0, start="random")[1]
         for shape, T in (((4, 4), 1e9), ((4, 4), 2e9), ((8, 2), 1e9))
     )
     assert (hot != hotter).any()

@@ -2,16 +2,20 @@
 
 import hashlib
 import itertools
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from topoml._core.errors import InputError
 from topoml.lattice import XY, Ising, simulate, start
+from topoml.lattice.catalogue import model_key
 from topoml.lattice.chain import stream, thermalisation
 
 MODELS = [Ising(), XY(J=0.7)]
@@ -89,12 +93,54 @@ class Wrapped:
 
 
 def test_a_model_of_no_dataclass_goes_by_its_name():
-    x, y = (
+    x, y, z = (
         fields(simulate(model, sizes=[4], temperatures=[9.0], samples=8, seed=0), 4, 9.0)
-        for model in (Wrapped(Ising(), "one"), Wrapped(Ising(field=0.5), "another"))
+        for model in (Wrapped(Ising(), "one"), Wrapped(Ising(), "another"), Wrapped(Ising(), "one"))
     )
     assert (x != y).any()
+    np.testing.assert_array_equal(x, z)
     assert first_draw(model=Wrapped(Ising(), "a")) == first_draw(model=Wrapped(XY(), "a"))
+
+
+@dataclass(frozen=True)
+class Flagged:
+    flag: object
+    other: object = 0.0
+    label: str = field(default="", compare=False)
+    name = "flagged"
+
+
+def test_models_that_are_equal_have_one_key():
+    assert Flagged(True) == Flagged(1) == Flagged(1.0)
+    assert model_key(Flagged(True)) == model_key(Flagged(1)) == model_key(Flagged(1.0))
+    assert model_key(Flagged(2, label="mine")) == model_key(Flagged(2))
+    assert model_key(Flagged(object())) == model_key(Flagged(object()))
+    assert model_key(Flagged(object(), 1)) != model_key(Flagged(object(), 2))
+
+
+_OF_AN_ENERGY = """
+from topoml.lattice import CustomModel
+from topoml.lattice.catalogue import model_key, parameters
+def energy(x):
+    assert str(x.dtype) in {"torch.float64", "torch.float32", "torch.float16", "torch.int64"}
+    return 0 * x.sum(-1)
+model = CustomModel(energy, "real", "chain")
+print(model_key(model), parameters(model)["function"])
+"""
+
+
+@pytest.mark.slow
+def test_all_processes_have_one_key_of_a_function():
+    """Python orders the strings of a set anew in each process, unless told."""
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", _OF_AN_ENERGY], env=os.environ | {"PYTHONHASHSEED": str(number)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for number in range(4)
+    ]  # fmt: skip
+    assert said[0].strip()
+    assert set(said) == {said[0]}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)

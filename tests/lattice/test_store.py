@@ -190,7 +190,11 @@ def test_another_argument_is_refused_by_its_name(change, message, finished):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format_version", 1, r"in version 1 of the format; expected version 2. Use the topoml"),
+        (
+            "format_version",
+            1,
+            r"in version 1 of the format; expected version 2. Export it by a topoml",
+        ),
         ("version", "0.0.1", "`version` is .*; expected '0.0.1', as the store"),
         ("format", "other", "a group of another program"),
     ],

@@ -134,6 +134,18 @@ def test_models_have_streams_of_their_own():
     assert (x != y).any()
 
 
+def test_ladders_have_streams_of_their_own():
+    """At infinite temperature, where neither their number nor their values matter to the law."""
+    x, y, z = (
+        tempering(
+            Ising(), size=4, temperatures=ts, samples=8, seed=5, discard=0, update="heat bath",
+        ).ensemble.configurations(size=4, temperature=ts[0])
+        for ts in ([1e9, 2e9], [3e9, 4e9], [1e9, 4e9])
+    )  # fmt: skip
+    assert (x != y).any()
+    assert (x != z).any()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

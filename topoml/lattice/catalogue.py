@@ -89,35 +89,51 @@ def parameters(model: Model) -> dict[str, Any]:
 def model_key(model: Model) -> tuple[int, ...]:
     """Four words of 32 bits for its name and parameters: the model's part of a random stream's key.
 
-    Equal parameters give the same words, 1 as 1.0. Parameters that no store could record, and those
-    of a class that is no dataclass, are left out.
+    Models that are equal have the same words: fields that take no part in the comparison are left
+    out, and 1 counts as 1.0. A function goes by its name alone, as its code has no form that all
+    processes agree on. What JSON cannot hold is left out, as is all of a class that is no
+    dataclass.
     """
-    try:
-        fields = parameters(model)
-    except InputError:
-        fields = {}
-    text = json.dumps([model.name, _plain(fields)], sort_keys=True)
+    found: dict[str, Any] = {}
+    if dataclasses.is_dataclass(model):
+        fields = [f.name for f in dataclasses.fields(model) if f.init and f.compare]
+        found = {name: _plain(getattr(model, name)) for name in fields}
+    text = json.dumps([model.name, found], sort_keys=True)
     digest = hashlib.sha256(text.encode()).digest()
     return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - what JSON has
-    """Equal numbers as the same text."""
+    """Equal values as the same text, in every process."""
+    if callable(value):
+        return _name(value)
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    return value if isinstance(value, int | float | str) else None
 
 
 def _of_function(function: Any) -> str:  # noqa: ANN401 - whatever can be called
     """Its name, and a digest of its code, without that of what it calls or finds outside."""
     code = getattr(getattr(function, "py_func", function), "__code__", None)
-    name = getattr(function, "__qualname__", type(function).__qualname__)
     digest = "unknown" if code is None else hashlib.sha256(_text(code).encode()).hexdigest()[:16]
-    return f"{name}, code {digest}"
+    return f"{_name(function)}, code {digest}"
 
 
-def _text(code: CodeType) -> str:
-    inner = [_text(x) if isinstance(x, CodeType) else repr(x) for x in code.co_consts]
-    return repr((code.co_code.hex(), code.co_names, code.co_varnames, inner))
+def _name(function: Any) -> str:  # noqa: ANN401
+    found: str = getattr(function, "__qualname__", type(function).__qualname__)
+    return found
+
+
+def _text(constant: Any) -> str:  # noqa: ANN401
+    """Of code and of what it has for constants, the same in every process."""
+    if isinstance(constant, CodeType):
+        parts = [_text(x) for x in constant.co_consts]
+        names = (constant.co_names, constant.co_varnames)
+        return repr((constant.co_code.hex(), *names, parts))
+    if isinstance(constant, frozenset):
+        return repr(sorted(map(_text, constant)))
+    return repr(constant)

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from .catalogue import model_key
 from .model import Model, check_update
 
-__all__ = ["Info", "State", "blocks", "start", "step", "stream", "thermalisation"]
+__all__ = [
+    "Info",
+    "State",
+    "blocks",
+    "start",
+    "step",
+    "stream",
+    "temperature_key",
+    "thermalisation",
+]
 
 _WORK = 1_000_000  # spins visited in one call of a kernel: some 50 ms, then Ctrl-C is heard
 
@@ -47,12 +56,17 @@ def stream(
     """The generator of one unit of a chain, keyed by what it simulates and by no running number.
 
     So a chain has the same bits whichever other models, sizes and temperatures run beside it. The
-    key takes the model by its name and parameters (`model_key`) and the temperature by the 64 bits
-    of its float. Unit 0 has the thermalisation, too.
+    key takes the model by its name and parameters (`model_key`), and neither the update nor the
+    start: to compare two of these, take two seeds. Unit 0 has the thermalisation, too.
     """
-    bits = int(np.float64(temperature).view(np.uint64))
-    key = (*model_key(model), size, bits >> 32, bits & 0xFFFFFFFF, chain, unit)
+    key = (*model_key(model), size, *temperature_key(temperature), chain, unit)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def temperature_key(temperature: float) -> tuple[int, int]:
+    """The 64 bits of a float as two words, the upper one first."""
+    bits = int(np.float64(temperature).view(np.uint64))
+    return bits >> 32, bits & 0xFFFFFFFF
 
 
 def start(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +88,9 @@ class CustomModel:
     n_components: int = 3
     n_states: int = 2
     name: str = "custom"
-    symmetry: str = "unknown"
-    order: str = "unknown"
-    known_transition: Known | None = None
+    symmetry: str = field(default="unknown", compare=False)
+    order: str = field(default="unknown", compare=False)
+    known_transition: Known | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not callable(self.function):

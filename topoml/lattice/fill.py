@@ -20,6 +20,7 @@ from .._core.optional import require
 from .chain import State, blocks, start, stream, thermalisation
 from .model import Model
 from .store import (
+    STATE_HEADER,
     DamageError,
     Group,
     Unit,
@@ -237,6 +238,6 @@ def packed(unit: int, state: State) -> NDArray[np.uint8]:
 def unpacked(data: NDArray[np.uint8], first: State) -> _Resumed:
     """The inverse of `packed` for a chain that started from ``first``."""
     raw = data.tobytes()
-    unit, rounds = int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:24], "little")
-    spins = np.frombuffer(raw[24:], first.spins.dtype).reshape(first.spins.shape).copy()
+    unit, rounds = int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:STATE_HEADER], "little")
+    spins = np.frombuffer(raw[STATE_HEADER:], first.spins.dtype).reshape(first.spins.shape).copy()
     return _Resumed(unit, replace(first, spins=spins, rounds=rounds))

@@ -13,7 +13,7 @@ from .catalogue import known_model, parameters
 from .ensemble import Ensemble
 from .model import Model
 from .simulate import simulate
-from .store import GRID, attributes, read_attributes, unwritable, write_once
+from .store import GRID, attributes, other_version, read_attributes, unwritable, write_once
 from .verify import verify
 
 __all__ = ["is_grid", "members", "open_grid", "simulate_grid", "verify_grid"]
@@ -141,11 +141,13 @@ def members(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
 def _attributes(path: Path) -> dict[str, Any]:
     about = read_attributes(path)
     whole = isinstance(about.get("members"), dict) and "seed" in about and "model" in about
-    if about.get("format") != GRID or about.get("format_version") != _VERSION or not whole:
+    if about.get("format") != GRID or not whole:
         raise InputError(
-            f"`store` is {str(path)!r}, which is no grid of simulate_grid (version {_VERSION}); "
-            "expected one, or a new or empty folder. One store is opened by Ensemble.open."
+            f"`store` is {str(path)!r}, which is no grid of simulate_grid; expected one, or a new "
+            "or empty folder. One store is opened by Ensemble.open."
         )
+    if about.get("format_version") != _VERSION:
+        raise other_version(path, about, _VERSION)
     for name in about["members"]:
         if not _PLAIN.fullmatch(name) or name.startswith("."):
             raise InputError(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from .._core.errors import InputError
 from ..kernels import multispin as kernels
+from .chain import temperature_key
 
 __all__ = ["multispin"]
 
@@ -56,8 +57,7 @@ def multispin(
             raise InputError(f"`{name}` is {value!r}; expected an integer of at least {least}.")
     if start not in ("ordered", "random"):
         raise InputError(f"`start` is {start!r}; expected 'ordered' or 'random'.")
-    bits = int(np.float64(temperature).view(np.uint64))
-    key = (*shape, bits >> 32, bits & 0xFFFFFFFF)
+    key = (*shape, *temperature_key(temperature))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     generator = rng.integers(0, 2**64, 4, np.uint64)
     words = np.full(shape, 2**64 - 1, np.uint64)

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -107,16 +106,15 @@ class Potts(_States):
     ) -> tuple[NDArray[Any], int]:
         """Samples (n, *shape) int8, each after ``rounds`` clusters or sweeps; the spins visited.
 
-        A Wolff cluster takes the state of its seed to another one, with equal chances of all, and
-        what it meets of that the other way. In a sweep of Swendsen and Wang each cluster draws one
-        of the q states. ``spins`` is changed in place.
+        A Wolff cluster, all of one state, takes another one, with equal chances of all. In a sweep
+        of Swendsen and Wang each cluster draws one of the q states. ``spins`` is changed in place.
         """
         check_update(update, self.updates)
         lattice = lattice_of(self.lattice, spins.shape)
         if update == "swendsen-wang":
             p = -math.expm1(-self.J / temperature)
             return _swendsen_wang(spins, lattice.bonds, p, self.q, rounds, samples, rng)
-        tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), _exchanges(self.q))
+        tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), _reflections(self.q))
         return sample_states(tables, lattice, spins, temperature, rounds, samples, rng, update)
 
 
@@ -203,8 +201,7 @@ class Clock(_States):
         check_update(update, self.updates)
         k = np.arange(self.q)
         bond = -self.J * np.cos(2.0 * math.pi / self.q * (k[:, None] - k))
-        reflections = ((k[:, None] - k) % self.q).astype(np.int8)
-        tables = Tables(bond, np.zeros(self.q), reflections)
+        tables = Tables(bond, np.zeros(self.q), _reflections(self.q))
         lattice = lattice_of(self.lattice, spins.shape)
         states, visited = sample_states(
             tables, lattice, spins, temperature, rounds, samples, rng, update
@@ -226,19 +223,10 @@ def _swendsen_wang(
     return out, spins.size * rounds * samples
 
 
-@lru_cache(maxsize=16)
-def _exchanges(q: int) -> NDArray[np.int8]:
-    """The rounds of a tournament: permutations that exchange all states (but one, for odd q) in
-    pairs, each pair in one of them, (q - 1, q) or (q, q)."""
-    n = q + q % 2  # with an idle partner for odd q
-    rounds = np.arange(n - 1)[:, None]
-    half = np.arange(1, n // 2)
-    first = np.hstack([np.full_like(rounds, n - 1), (rounds + half) % (n - 1)])
-    second = np.hstack([rounds, (rounds - half) % (n - 1)])
-    out = np.empty((n - 1, n), np.int8)
-    out[rounds, first], out[rounds, second] = second, first
-    idle = out >= q
-    return np.where(idle, np.arange(n), out)[:, :q].astype(np.int8)
+def _reflections(q: int) -> NDArray[np.int8]:
+    """k to r - k (mod q), (r, k): involutions, of which one takes any state to any other."""
+    k = np.arange(q)
+    return ((k[:, None] - k) % q).astype(np.int8)
 
 
 def _energy(x: Any, lattice: str, of_bond: Any, factor: float) -> Any:  # noqa: ANN401

@@ -35,6 +35,7 @@ from .sums import n_magnetisation
 
 __all__ = [
     "GRID",
+    "STATE_HEADER",
     "Array",
     "DamageError",
     "Group",
@@ -48,6 +49,7 @@ __all__ = [
     "locked",
     "n_units",
     "open_size",
+    "other_version",
     "read_attributes",
     "samples_per_unit",
     "sweep",
@@ -62,7 +64,7 @@ GRID = "topoml grid"
 _VERSION = 2  # of the layout and of the streams: 1 had one stream a chain, without the model
 _UNIT_BYTES = 1 << 22  # of configurations in a unit, uncompressed; the bits depend on it
 _MOST_UNITS = 10**7
-_HEADER = 24  # bytes of a chain's state before its spins
+STATE_HEADER = 24  # bytes of a chain's state before its spins: next unit (8), rounds (16)
 _CODECS = ["bytes", "zstd", "crc32c"]
 _HALF_WRITTEN = re.compile(r".*\.[0-9a-f]{32}\.partial")
 _KINDS = {  # of the attributes that are read
@@ -124,7 +126,8 @@ def described(
         "thinning": "rounds of the update between samples, one number a chain: array `thinning`",
         "unit_bytes": _UNIT_BYTES,
         "state_bytes": {
-            str(size): _HEADER + model.ordered(model.shape(size)).nbytes for size in sorted(sizes)
+            str(size): STATE_HEADER + model.ordered(model.shape(size)).nbytes
+            for size in sorted(sizes)
         },
     }
     as_read: dict[str, Any] = json.loads(json.dumps(about))
@@ -290,10 +293,7 @@ def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
             "Name a new folder, or one store of the grid (simulate_grid, open_grid)."
         )
     if about.get("format_version") != _VERSION:
-        raise InputError(
-            f"`store` is {str(path)!r} in version {about.get('format_version')!r} of the format; "
-            f"expected version {_VERSION}. Use the topoml {about.get('version')} that wrote it."
-        )
+        raise other_version(path, about, _VERSION)
     for name, kind in _KINDS.items():
         if not isinstance(about.get(name), kind):
             raise InputError(
@@ -311,6 +311,15 @@ def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
             "copy."
         ) from error
     return dict(about)
+
+
+def other_version(path: Path, about: Mapping[str, Any], expected: int) -> InputError:
+    """Refuse a store, or a grid, of another version of the format."""
+    return InputError(
+        f"`store` is {str(path)!r} in version {about.get('format_version')!r} of the format; "
+        f"expected version {expected}. Export it by a topoml that reads that version, or simulate "
+        "it anew."
+    )
 
 
 def _check_extent(path: Path, about: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from ._arguments import (
     check_temperatures,
 )
 from .catalogue import model_key
-from .chain import State, step, thermalisation
+from .chain import State, step, temperature_key, thermalisation
 from .chain import start as begin
 from .ensemble import Ensemble
 from .model import EffectiveModel, Model, check_update
@@ -115,8 +115,9 @@ def tempering(
     stop = threading.Event()
 
     def work(chain: int) -> _Ladder:
-        key = np.random.SeedSequence(seed, spawn_key=(*model_key(model), size, chain))
-        exchanges, *streams = map(np.random.default_rng, key.spawn(len(ts) + 1))
+        key = (*model_key(model), size, *(word for t in ts for word in temperature_key(t)), chain)
+        children = np.random.SeedSequence(seed, spawn_key=key).spawn(len(ts) + 1)
+        exchanges, *streams = map(np.random.default_rng, children)
         states = [
             _warm(model, shape, t, update, start == "random", rng)
             for t, rng in zip(ts, streams, strict=True)
