@@ -4,6 +4,7 @@ import csv
 import json
 
 import matplotlib as mpl
+import matplotlib.pyplot
 import numpy as np
 import pytest
 

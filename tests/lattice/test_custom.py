@@ -442,6 +442,43 @@ class TestRefusals:
         with pytest.raises(InputError, match="`energy` returns a tensor without a derivative"):
             model.sample(model.ordered((2, 2)), 1.0, 1, 1, np.random.default_rng(0), "hmc")
 
+    @pytest.mark.parametrize("reach", [None, 0])
+    def test_states_without_an_energy_are_never_reached(self, reach):
+        """Of -log(1 + x) there is none below -1."""
+
+        def energy(x):
+            sites = x**2 / 2 - torch.log(x + 1)
+            return sites if reach == 0 else sites.flatten(1).sum(1)
+
+        model = CustomModel(energy, "real", reach=reach)
+        e = simulate(model, sizes=[3], temperatures=[1.0], samples=64, seed=0, update="metropolis")
+        x = e.configurations(size=3, temperature=1.0)
+        assert -1 < x.min() < -0.7
+        assert np.isfinite(e.energy(size=3, temperature=1.0)).all()
+
+    def test_hmc_where_random_starts_are_forbidden(self):
+        def energy(x):
+            return torch.where((x.abs() > 0.5).flatten(1).any(1), torch.inf, x.square().sum((1, 2)))
+
+        e = simulate(
+            CustomModel(energy, "real"), sizes=[2], temperatures=[1.0], samples=64, seed=0,
+            update="hmc",
+        )  # fmt: skip
+        x = e.configurations(size=2, temperature=1.0)
+        assert 0.3 < np.abs(x).max() <= 0.5
+
+    def test_hmc_from_a_state_that_no_trajectory_leaves(self):
+        """It says that no step is small enough, and does not look for one for ever."""
+
+        def energy(x):
+            return 1e9 * (x != 0).flatten(1).any(1) + x.square().sum((1, 2))
+
+        with pytest.raises(InputError, match=r"^`temperature` is 1.0, at which trajectories"):
+            simulate(
+                CustomModel(energy, "real"), sizes=[2], temperatures=[1.0], samples=8, seed=0,
+                update="hmc",
+            )  # fmt: skip
+
     def test_no_hmc_of_labels(self):
         with pytest.raises(InputError, match="`update` is 'hmc'; expected one of 'metropolis'"):
             start(LABELS["total"], (2, 2), 1.0, update="hmc")

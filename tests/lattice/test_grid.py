@@ -150,6 +150,23 @@ class TestRefused:
             made(grid, **change)
         assert files(grid) == before
 
+    @pytest.mark.parametrize(
+        ("change", "error"),
+        [
+            ({"samples": 7}, InputError),
+            ({"update": "foo"}, InputError),
+            ({"sizes": [0]}, InputError),
+            ({"seed": -1}, InputError),
+            ({"n_jobs": True}, InputError),
+            ({"temperature": [1.0]}, TypeError),
+        ],
+    )
+    def test_arguments_are_refused_before_anything_is_written(self, tmp_path, change, error):
+        with pytest.raises(error):
+            made(tmp_path / "g", **change)
+        assert not (tmp_path / "g").exists()
+        made(tmp_path / "g", sizes=iter([4]), seed=np.int64(0), samples=np.int64(2))
+
     def test_folders(self, grid, tmp_path):
         (tmp_path / "foreign").mkdir()
         (tmp_path / "foreign" / "mine").write_text("1")

@@ -1,5 +1,6 @@
 """Same arguments, same bits; quick to stop; clear refusals."""
 
+import functools
 import hashlib
 import itertools
 import os
@@ -10,12 +11,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import numba
 import numpy as np
 import pytest
 
 from topoml._core.errors import InputError
-from topoml.lattice import XY, Ising, simulate, start
-from topoml.lattice.catalogue import model_key
+from topoml.lattice import XY, CustomModel, Ising, simulate, start
+from topoml.lattice.catalogue import model_key, parameters
 from topoml.lattice.chain import stream, thermalisation
 
 MODELS = [Ising(), XY(J=0.7)]
@@ -116,6 +118,38 @@ def test_models_that_are_equal_have_one_key():
     assert model_key(Flagged(2, label="mine")) == model_key(Flagged(2))
     assert model_key(Flagged(object())) == model_key(Flagged(object()))
     assert model_key(Flagged(object(), 1)) != model_key(Flagged(object(), 2))
+
+
+def coupled(J, table=(1.0,)):
+    a = np.array(table)
+    return CustomModel(lambda x, b=a: J * b[0] * x.sum(-1), "real", "chain")
+
+
+def test_stores_know_a_function_by_the_values_it_was_made_with():
+    def energy(J, x):
+        return J * x.sum(-1)
+
+    def recorded(model):
+        return parameters(model)["function"]
+
+    assert recorded(coupled(1.0)) == recorded(coupled(1.0))
+    assert recorded(coupled(1.0)) != recorded(coupled(0.2))
+    assert recorded(coupled(1.0)) != recorded(coupled(1.0, (2.0,)))
+    one, same, other = (
+        recorded(CustomModel(functools.partial(energy, J), "real", "chain")) for J in (1, 1, 2)
+    )
+    assert one == same != other
+    compiled = [
+        recorded(CustomModel(numba.njit(coupled(J).function), "real", "chain")) for J in (1.0, 0.2)
+    ]
+    assert compiled[0] != compiled[1]
+
+
+def test_a_function_that_knows_itself_has_a_digest():
+    def energy(x):
+        return 0 * x.sum(-1) if x is not None else energy(x)
+
+    assert "code" in parameters(CustomModel(energy, "real", "chain"))["function"]
 
 
 _OF_AN_ENERGY = """

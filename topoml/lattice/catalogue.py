@@ -1,11 +1,14 @@
 """The models of topoml by their names."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
 from types import CodeType
 from typing import Any
+
+import numpy as np
 
 from .._core.errors import InputError
 from .._core.optional import require
@@ -117,10 +120,40 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - what JSON has
 
 
 def _of_function(function: Any) -> str:  # noqa: ANN401 - whatever can be called
-    """Its name, and a digest of its code, without that of what it calls or finds outside."""
-    code = getattr(getattr(function, "py_func", function), "__code__", None)
-    digest = "unknown" if code is None else hashlib.sha256(_text(code).encode()).hexdigest()[:16]
+    """Its name, and a digest of its code and of the values that it was made with."""
+    digest = hashlib.sha256(_of_value(function, ()).encode()).hexdigest()[:16]
     return f"{_name(function)}, code {digest}"
+
+
+def _of_value(value: Any, within: tuple[int, ...]) -> str:  # noqa: ANN401
+    """A function's code, defaults, closure and, of `functools.partial`, arguments; data by value.
+
+    What is global to it, and objects of other kinds, go by their names.
+    """
+    if id(value) in within:  # it refers to itself
+        return "itself"
+    inner = (*within, id(value))
+    if isinstance(value, functools.partial):
+        parts = [value.func, value.args, value.keywords]
+        return repr([_of_value(part, inner) for part in parts])
+    function = getattr(value, "py_func", value)
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+        parts = [function.__defaults__, function.__kwdefaults__, cells]
+        return repr([_text(code), *(_of_value(part, inner) for part in parts)])
+    if isinstance(value, list | tuple):
+        return repr([_of_value(part, inner) for part in value])
+    if isinstance(value, dict):
+        return repr([(repr(k), _of_value(v, inner)) for k, v in value.items()])
+    if isinstance(value, bool | int | float | complex | str | bytes | None):
+        return repr(value)
+    if hasattr(value, "__array__"):
+        array = np.ascontiguousarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        if array.dtype.hasobject:
+            return _name(value)
+        return f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
+    return _name(value)
 
 
 def _name(function: Any) -> str:  # noqa: ANN401

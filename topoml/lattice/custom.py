@@ -37,6 +37,8 @@ class CustomModel:
     The measure is the invariant one of the manifold: :math:`d\phi`, :math:`d\theta`, the area of
     the sphere, the sum over labels. Translation invariance is not needed.
 
+    States of energy +inf or NaN are forbidden: no proposal of them is accepted.
+
     ``function`` is one of three, and is told by what it returns and by what it is:
 
     - of torch: a batch of configurations (n, *shape, *components), float64 (int64 for labels), to
@@ -330,7 +332,9 @@ def _check_reach(model: CustomModel, shape: tuple[int, ...], rng: np.random.Gene
             a, b = model._of_sites(torch.from_numpy(np.stack([x, changed])))
         assert model.reach is not None
         far = window_sums(touched, model.reach) == 0
-        moved = (a != b) & ~((a - b).abs() <= 1e-9 * a.abs().max()) & far
+        allowed = torch.isfinite(a) & torch.isfinite(b)  # others say nothing of who depends on whom
+        most = torch.where(allowed, a.abs(), 0.0).max()
+        moved = allowed & (a != b) & ~((a - b).abs() <= 1e-9 * most) & far
         if bool(moved.any()):
             where = tuple(int(i) for i in moved.nonzero()[0])
             raise InputError(

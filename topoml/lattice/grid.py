@@ -1,6 +1,7 @@
 """Ensembles over the parameters of a model: one store for each, in one folder."""
 
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from .._core.errors import InputError
 from .catalogue import known_model, parameters
 from .ensemble import Ensemble
 from .model import Model
-from .simulate import simulate
+from .simulate import check_simulation, simulate
 from .store import GRID, attributes, other_version, read_attributes, unwritable, write_once
 from .verify import verify
 
@@ -56,6 +57,8 @@ def simulate_grid(
     """
     chosen = list(models)
     _check_models(chosen)
+    options |= _checked(chosen, seed, options)  # before anything is written
+    seed = int(seed)
     names = _names(chosen)
     path = Path(store)
     about = {
@@ -155,6 +158,16 @@ def _attributes(path: Path) -> dict[str, Any]:
                 "Restore zarr.json from a copy."
             )
     return about
+
+
+def _checked(models: list[Model], seed: int, options: dict[str, Any]) -> dict[str, Any]:
+    """Sizes and temperatures as lists, if `simulate` will take its arguments."""
+    inspect.signature(simulate).bind(models[0], seed=seed, **options)
+    asked = {k: v for k, v in options.items() if k not in ("progress", "scheduler")}
+    for model in models:
+        found = check_simulation(model, seed=seed, **asked)
+        asked |= {"sizes": found.sizes, "temperatures": found.temperatures}
+    return {"sizes": found.sizes, "temperatures": found.temperatures}
 
 
 def _check_models(models: list[Model]) -> None:

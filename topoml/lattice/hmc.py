@@ -40,6 +40,7 @@ _OVERHEAD = (
     4096  # visits of spins in a compiled kernel that take as long as a small lattice's force
 )
 _LEAVES, _TRIALS = 0.2, 8  # acceptance of so many trajectories from an ordered or a random start
+_SMALLEST = 1e-6  # of the step size found without a look at the starts
 _MOST = 1.0  # of models: step sizes in radians on compact manifolds
 
 
@@ -296,9 +297,19 @@ def _step_size(model: Model, shape: tuple[int, ...], temperature: float) -> floa
         return _mean_acceptance(info.delta_h)
 
     scale = tuned_scale(run, target=0.8, most=math.inf if model.manifold == "real" else _MOST)
-    starts = (model.ordered(shape), model.random_state(shape, rng))
+    random = model.random_state(shape, rng)
+    starts = [model.ordered(shape)]
+    if math.isfinite(float(model.energy(random[None])[0])):  # or no chain could start there
+        starts.append(random)
+    least = _SMALLEST * scale
     while min(_leaving(model, x, temperature, scale, rng) for x in starts) < _LEAVES:
         scale = float(f"{0.8 * scale:.2g}")
+        if scale < least:
+            raise InputError(
+                f"`temperature` is {temperature}, at which trajectories of {model.name} are"
+                f" rejected down to steps of {scale}; expected forces that are the derivative of"
+                " the energy where chains start. Use another update or start."
+            )
     return scale
 
 

@@ -57,7 +57,7 @@ def sweep_sites(
         rng: Of the acceptances.
 
     Returns:
-        The number of accepted proposals.
+        The number of accepted proposals; none with an energy of NaN.
 
     Source: Metropolis et al., J. Chem. Phys. 21, 1087 (1953).
     """
@@ -68,7 +68,7 @@ def sweep_sites(
         old = flat[site].clone()
         flat[site] = new[site]
         after = float(energy(x[None]))
-        if uniform < math.exp(min(0.0, (before - after) / temperature)):
+        if uniform < math.exp(min((before - after) / temperature, 0.0)):  # in this order for NaN
             before = after
             accepted += 1
         else:

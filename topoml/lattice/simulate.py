@@ -28,8 +28,9 @@ from .fill import fill
 from .model import Model, check_update
 from .store import described, samples_per_unit
 
-__all__ = ["simulate"]
+__all__ = ["check_simulation", "simulate"]
 
+_N_CHAINS = 8
 _THERMALISATION = 100  # steps, each flipping about every spin once
 
 
@@ -50,7 +51,7 @@ def simulate(
     temperatures: Iterable[float],
     samples: int,
     seed: int,
-    n_chains: int = 8,
+    n_chains: int = _N_CHAINS,
     update: str | None = None,
     start: str = "ordered",
     n_jobs: int | None = None,
@@ -103,14 +104,11 @@ def simulate(
         >>> e.configurations(size=4, temperature=2.0).shape
         (8, 1, 4, 4)
     """
-    sides = check_sizes(sizes)
-    ts = check_temperatures(temperatures)
-    per_chain = check_samples(samples, n_chains)
-    seed = check_integer("seed", seed, 0)
-    n_jobs = check_jobs(n_jobs)
-    update = model.updates[0] if update is None else update
-    check_update(update, model.updates)
-    check_start(start)
+    sides, ts, samples, seed, n_chains, update, start, n_jobs = check_simulation(
+        model, sizes=sizes, temperatures=temperatures, samples=samples, seed=seed,
+        n_chains=n_chains, update=update, start=start, n_jobs=n_jobs,
+    )  # fmt: skip
+    per_chain = samples // n_chains
 
     if store is not None:
         about = described(
@@ -147,6 +145,42 @@ def simulate(
     return Ensemble(
         data, model.manifold, model=model, seed=seed, thinning=thinning, version=__version__
     )
+
+
+class _Asked(NamedTuple):
+    """Arguments of `simulate`, in order and with what was left out."""
+
+    sizes: list[int]
+    temperatures: list[float]
+    samples: int
+    seed: int
+    n_chains: int
+    update: str
+    start: str
+    n_jobs: int
+
+
+def check_simulation(
+    model: Model,
+    *,
+    sizes: Iterable[int],
+    temperatures: Iterable[float],
+    samples: int,
+    seed: int,
+    n_chains: int = _N_CHAINS,
+    update: str | None = None,
+    start: str = "ordered",
+    n_jobs: int | None = None,
+) -> _Asked:
+    """Refuse what `simulate` could not do."""
+    update = model.updates[0] if update is None else update
+    check_update(update, model.updates)
+    check_start(start)
+    per_chain, n_chains = check_samples(samples, n_chains), check_integer("n_chains", n_chains, 1)
+    return _Asked(
+        check_sizes(sizes), check_temperatures(temperatures), per_chain * n_chains,
+        check_integer("seed", seed, 0), n_chains, update, start, check_jobs(n_jobs),
+    )  # fmt: skip
 
 
 def _fill(
