@@ -98,11 +98,12 @@ def test_bad_arguments(change, message):
         multispin(given.pop("shape"), given.pop("temperature"), **given)
 
 
-def test_shapes_and_temperatures_have_random_numbers_of_their_own():
-    """At infinite temperature a sweep turns all spins: equal numbers leave equal sums of spins."""
-    hot, hotter, longer = (
+def test_shapes_and_temperatures_have_random_numbers_of_their_own(monkeypatch):
+    """Of random starts that nothing moves: equal numbers have equal sums of spins."""
+    monkeypatch.setattr(kernels, "metropolis", lambda *_: None)
+    one, hotter, longer = (
         multispin(shape, T, samples=1, seed=0, start="random")[1]
-        for shape, T in (((4, 4), 1e9), ((4, 4), 2e9), ((8, 2), 1e9))
+        for shape, T in (((4, 4), 2.0), ((4, 4), 3.0), ((8, 2), 2.0))
     )
-    assert (hot != hotter).any()
-    assert (hot != longer).any()
+    assert (one != hotter).any()
+    assert (one != longer).any()
