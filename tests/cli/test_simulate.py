@@ -8,7 +8,7 @@ import pytest
 import topoml
 from topoml._core.errors import InputError
 from topoml.cli import main
-from topoml.lattice import XY, Ensemble, Ising, load_npz, simulate
+from topoml.lattice import XY, CustomModel, Ensemble, Ising, Z2Gauge, load_npz, simulate
 
 ARGUMENTS = ["--sizes", "3", "4", "--temperatures", "1.0:2.0:1.0", "--chains", "2"]
 ARGUMENTS += ["--samples", "8", "--seed", "3", "--jobs", "1"]
@@ -48,7 +48,33 @@ def test_verify(store, capsys):
     assert capsys.readouterr().out == "whole\n"
     (store / "L3" / "energy" / "c" / "0" / "1" / "0").unlink()
     assert main(["ensemble", "verify", str(store)]) == 1
-    assert capsys.readouterr().out == "L3/energy/c/0/1/0 is missing\n"
+    out, err = capsys.readouterr()
+    assert out == "L3/energy/c/0/1/0 is missing\n"
+    assert err.startswith("topoml: to mend the store: remove what is damaged by --discard, then")
+    assert main(["ensemble", "verify", str(store), "--discard"]) == 1
+    assert "what is damaged is removed" in capsys.readouterr().err
+    assert main(["simulate", "ising", *ARGUMENTS, "--out", str(store), "--resume"]) == 0
+    assert main(["ensemble", "verify", str(store)]) == 0
+
+
+def test_a_model_of_ones_own(tmp_path, capsys):
+    model = CustomModel(lambda x: x.square().sum((1, 2)), manifold="real")
+    store = tmp_path / "s"
+    simulate(model, sizes=[3], temperatures=[1.0], samples=4, seed=0, n_chains=2, n_jobs=1,
+             store=store)  # fmt: skip
+    assert main(["ensemble", "info", str(store)]) == 0
+    assert "model            custom\n" in capsys.readouterr().out
+    assert main(["ensemble", "verify", str(store)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "whole\n"
+    assert err.startswith("topoml: warning: energies and magnetisations of")
+    assert main(["ensemble", "export", str(store), "--out", str(tmp_path / "npz")]) == 0
+    assert load_npz(tmp_path / "npz" / "L3.npz").manifold == "real"
+    capsys.readouterr()
+    assert main(["simulate", "custom", *ARGUMENTS, "--out", str(tmp_path / "t")]) == 2
+    err = capsys.readouterr().err
+    assert "`model` is 'custom'; expected one of blume-capel, " in err
+    assert err.count("custom") == 1
 
 
 def test_export_is_what_detect_reads(store, tmp_path, capsys):
@@ -67,9 +93,13 @@ def test_export_is_what_detect_reads(store, tmp_path, capsys):
     assert "which has files in it" in capsys.readouterr().err
     gauge = ["simulate", "z2-gauge", *ARGUMENTS, "--out", str(tmp_path / "g")]
     assert main(gauge) == 0
-    more = ["--out", str(tmp_path / "more")]
-    assert main(["ensemble", "export", str(tmp_path / "g"), *more]) == 2
-    assert "is on the manifold 'Z2 links'; expected one of" in capsys.readouterr().err
+    more = tmp_path / "more"
+    assert main(["ensemble", "export", str(tmp_path / "g"), "--out", str(more)]) == 0
+    with np.load(more / "L4.npz") as file:
+        assert file["configurations"].shape == (16, *Z2Gauge().shape(4))
+        assert set(file) == {"configurations", "temperature", "chain", "manifold"}
+    with pytest.raises(InputError, match="`manifold` 'Z2 links'; expected one of"):
+        load_npz(more / "L4.npz")
 
 
 def test_parameters_updates_and_starts(tmp_path, capsys):

@@ -226,6 +226,21 @@ class TestVerify:
         shutil.copytree(grid / NAMES[1], grid / NAMES[2])
         assert any(fault.startswith("field=1.0: of {") for fault in verify_grid(grid))
 
+    def test_discarded_and_made_anew(self, grid):
+        (chunk,) = (grid / NAMES[0] / "L4" / "energy" / "c" / "1" / "0").iterdir()
+        before = chunk.read_bytes()
+        chunk.write_bytes(before[:-1])
+        assert len(verify_grid(grid, discard=True)) == 1
+        made(grid)
+        assert verify_grid(grid) == ()
+        assert chunk.read_bytes() == before
+
+    def test_another_seed(self, grid):
+        text = (grid / "zarr.json").read_text()
+        seed = json.loads(text)["attributes"]["seed"]
+        (grid / "zarr.json").write_text(text.replace(f'"seed": {seed}', f'"seed": {seed + 1}'))
+        assert f"field=0.0: of seed {seed}; expected {seed + 1}" in verify_grid(grid)
+
     def test_models_of_the_user(self, tmp_path):
         models = [Own(h) for h in (0.0, 1.0)]
         made(tmp_path / "g", models=models)
@@ -233,6 +248,8 @@ class TestVerify:
             open_grid(tmp_path / "g")
         assert list(open_grid(tmp_path / "g", models=models)) == models
         assert verify_grid(tmp_path / "g", models=models) == ()
+        with pytest.warns(UserWarning, match="is none of topoml's"):
+            assert verify_grid(tmp_path / "g") == ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Files that lie, break off, explode or are something else."""
 
 import contextlib
+import errno
 import io
 import os
 import pickle
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from topoml._core.errors import InputError
-from topoml.lattice import from_arrays, load_npz
+from topoml.lattice import Ising, from_arrays, load_npz, save_npz, simulate
 
 SPINS = np.array([[[1, -1], [1, 1]], [[-1, -1], [1, -1]]], np.int8)
 T = np.array([1.0, 2.0])
@@ -80,6 +81,46 @@ class TestGoodFiles:
         assert e.manifold == "real"
         np.savez(tmp_path / "c.npz", configurations=np.ones((2, 5, 5), int), temperature=T)
         assert load_npz([a, tmp_path / "c.npz"]).manifold == "real"  # guessed over both
+
+
+class TestSaving:
+    @pytest.fixture
+    def ensemble(self):
+        return simulate(Ising(), sizes=[2, 3], temperatures=[1.0, 2.0], samples=8, seed=0)
+
+    def test_back_again(self, ensemble, tmp_path):
+        paths = save_npz(ensemble, tmp_path / "a" / "b")
+        assert paths == [tmp_path / "a" / "b" / "L2.npz", tmp_path / "a" / "b" / "L3.npz"]
+        back = load_npz(paths)
+        for size in (2, 3):
+            for t in (1.0, 2.0):
+                x, y = (e.configurations(size=size, temperature=t) for e in (back, ensemble))
+                np.testing.assert_array_equal(x, y)
+
+    def test_nothing_is_overwritten(self, ensemble, tmp_path):
+        (tmp_path / "L3.npz").write_text("mine")
+        with pytest.raises(InputError, match=r"`folder` has L3\.npz in it .* nothing is overwrit"):
+            save_npz(ensemble, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["L3.npz"]
+        assert (tmp_path / "L3.npz").read_text() == "mine"
+
+    @pytest.mark.parametrize("function", ["savez", "link"])
+    def test_all_or_none(self, function, ensemble, tmp_path, monkeypatch):
+        """The disk is full at the second file, or somebody makes one of its name meanwhile."""
+        module = np if function == "savez" else os
+        real, calls = getattr(module, function), []
+
+        def full(*arguments, **keywords):
+            calls.append(arguments)
+            if len(calls) == 2:
+                arguments[0].write(b"part") if function == "savez" else None
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*arguments, **keywords)
+
+        monkeypatch.setattr(module, function, full)
+        with pytest.raises(OSError, match="No space left"):
+            save_npz(ensemble, tmp_path)
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestRefusals:

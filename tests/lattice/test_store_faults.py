@@ -1,9 +1,11 @@
 """Crashes, kills and damage: never a wrong number that passes for a right one."""
 
+import contextlib
 import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -273,6 +275,46 @@ def test_every_flipped_bit_is_found(undisturbed):
     assert verify(undisturbed) == ()
 
 
+@pytest.mark.filterwarnings("ignore:energies and magnetisations")  # of a model of another name
+def test_every_flipped_bit_of_the_attributes_is_found(undisturbed):
+    """All that the file says of seed, update, temperatures, ...: found, or refused in one line."""
+    file = undisturbed / "zarr.json"
+    honest = file.read_bytes()
+    rng = np.random.default_rng(1)
+    for bit in rng.choice(8 * len(honest), 500, replace=False):
+        damaged = bytearray(honest)
+        damaged[bit // 8] ^= 1 << (bit % 8)
+        file.write_bytes(damaged)
+        try:
+            faults = verify(undisturbed)
+        except InputError:
+            continue
+        assert any(fault.startswith("zarr.json is not as it was written") for fault in faults)
+    file.write_bytes(honest)
+    assert verify(undisturbed) == ()
+
+
+def test_flipped_bits_of_metadata_are_faults_or_change_nothing(undisturbed):
+    right = Ensemble.open(undisturbed).configurations(size=3, temperature=2.0)
+    rng = np.random.default_rng(2)
+    n_found = n = 0
+    for file in undisturbed.glob("L3/**/zarr.json"):
+        honest = file.read_bytes()
+        for bit in rng.choice(8 * len(honest), 40, replace=False):
+            damaged = bytearray(honest)
+            damaged[bit // 8] ^= 1 << (bit % 8)
+            file.write_bytes(damaged)
+            faults = verify(undisturbed)
+            n, n_found = n + 1, n_found + (faults != ())
+            if faults:
+                assert all(str(file.relative_to(undisturbed)) in fault for fault in faults)
+            else:  # such as the level of a compression
+                x = Ensemble.open(undisturbed).configurations(size=3, temperature=2.0)
+                np.testing.assert_array_equal(x, right)
+        file.write_bytes(honest)
+    assert n_found > 0.9 * n
+
+
 def test_every_deleted_or_emptied_chunk_is_found(undisturbed):
     for file in chunk_files(undisturbed):
         honest = file.read_bytes()
@@ -300,18 +342,104 @@ def test_sums_that_are_not_those_of_the_configurations(undisturbed):
     assert verify(undisturbed) == ()
 
 
-def test_damage_is_refused_when_read_and_mended_as_verify_says(tmp_path, right):
+def test_damage_is_refused_when_read(tmp_path):
     run(tmp_path / "s")
     file = tmp_path / "s" / "L3" / "configurations" / "c" / "0" / "0" / "0" / "0" / "0"
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"0/0/0/0/0 is damaged .* See all that is wrong: verify"):
         Ensemble.open(tmp_path / "s").configurations(size=3, temperature=2.0)
-    for mark in (tmp_path / "s" / "L3" / "done" / "c" / "0" / "0").iterdir():
-        mark.unlink()
-    (tmp_path / "s" / "L3" / "state" / "c" / "0" / "0" / "0").unlink()
+
+
+def cut_short(file):
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def emptied(file):
+    file.write_bytes(b"{}")
+
+
+def of_another_chain(file):
+    """Whole, with a right checksum, and wrong."""
+    group = stores.open_size(file.parents[5], stores.attributes(file.parents[5]), 3, mode="r+")
+    chain = stores.Unit(3, 0, 0, 0)
+    group.write("state", chain, group.read("state", chain)[::-1])
+
+
+@pytest.mark.parametrize(
+    ("where", "damage"),
+    [
+        ("configurations/c/0/0/0/0/0", cut_short),
+        ("configurations/c/0/0/1/0/0", Path.unlink),
+        ("energy/c/0/0/0", cut_short),
+        ("thinning/c/0/0", Path.unlink),
+        ("state/c/0/0/0", Path.unlink),
+        ("state/c/0/0/0", of_another_chain),
+        ("done/c/0/0/1", cut_short),
+        ("done/zarr.json", emptied),
+        ("energy/zarr.json", cut_short),
+        ("temperature/c/0", cut_short),
+        ("temperature/zarr.json", emptied),
+        ("zarr.json", emptied),
+    ],
+)
+def test_what_is_discarded_is_made_anew(where, damage, tmp_path, right):
+    """A finished store, damaged anywhere, has the right bits again, and nothing else changes."""
+    path = tmp_path / "s"
+    run(path)
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    damage(path / "L3" / where)
+    found = verify(path)
+    assert len(found) == 1
+    assert where in found[0]
+    with contextlib.suppress(InputError):
+        run(path)
+    if (path / "L3" / where).exists():  # control: to call simulate again is not enough
+        assert verify(path) == found
+    assert verify(path, discard=True) in (found, ())
+    run(path)
+    assert verify(path) == ()
+    assert wrong_units(path, right) == 0
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+
+
+def test_nothing_is_discarded_through_a_link(tmp_path):
+    path, elsewhere = tmp_path / "s", tmp_path / "elsewhere"
+    run(path)
+    (path / "L3" / "done").rename(elsewhere)
+    (path / "L3" / "done").symlink_to(elsewhere)
+    cut_short(path / "L3" / "energy" / "c" / "0" / "0" / "0")
+    before = sorted(elsewhere.rglob("*"))
+    with pytest.raises(
+        InputError, match=r"is a link, which is not followed; .* Remove it yourself"
+    ):
+        verify(path, discard=True)
+    assert sorted(elsewhere.rglob("*")) == before
+
+
+def test_nothing_is_discarded_while_another_run_fills_the_store(tmp_path):
     run(tmp_path / "s")
-    assert verify(tmp_path / "s") == ()
-    assert wrong_units(tmp_path / "s", right) == 0
+    cut_short(tmp_path / "s" / "L3" / "energy" / "c" / "0" / "0" / "0")
+    before = sorted(tmp_path.rglob("*"))
+    with (
+        stores.locked(tmp_path / "s"),
+        pytest.raises(InputError, match="which another run is filling"),
+    ):
+        verify(tmp_path / "s", discard=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_units_that_are_not_written_are_one_line(tmp_path, monkeypatch):
+    path = tmp_path / "s"
+    with pytest.MonkeyPatch.context() as patch:
+        crashing(patch, 60)
+        with pytest.raises(Crash):
+            simulate(Ising(), **{**CASE, "sizes": [3, 4], "samples": 42}, n_jobs=1, store=path)
+    n = len(stores.unfinished(path, stores.attributes(path)))
+    assert n > 2
+    assert verify(path) == (
+        f"{n} of 20 units are not written, the first that of "
+        f"{'/'.join(('L3', 'done', 'c', '0', '0', '0'))}; simulate goes on with them",
+    )
 
 
 @pytest.mark.parametrize("gone", [0, 1])

@@ -94,6 +94,9 @@ def test_arrays_that_are_not_as_we_make_them(store, change):
         ("dtype", "object", "whose attributes do not belong together"),
         ("dtype", "nonsense", "whose attributes do not belong together"),
         ("n_chains", 0, "whose attributes do not belong together"),
+        ("temperatures", ["a"], "whose attributes do not belong together"),
+        ("temperatures", [-1.0], "whose attributes do not belong together"),
+        ("sizes", [], "whose attributes do not belong together"),
         ("type", "os.system", None),
     ],
 )

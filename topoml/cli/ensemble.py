@@ -1,5 +1,7 @@
 """`topoml ensemble`: what is in a store, whether it is whole, and as .npz files."""
 
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +58,31 @@ def _print_chains(ensemble: Any) -> None:  # noqa: ANN401 - the library is impor
 
 
 @ensemble.command()
-def verify(store: Path = typer.Argument(..., help="Folder of the store.")) -> None:
+def verify(
+    store: Path = typer.Argument(..., help="Folder of the store."),
+    discard: bool = typer.Option(False, "--discard", help="Remove what is damaged; topoml simulate "
+                                 "--resume makes it anew, to the same bits."),
+) -> None:  # fmt: skip
     """Recompute all checksums and sums; every fault is a line, and the exit code 1."""
     lattice = topoml.lattice
-    faults = (lattice.verify_grid if lattice.grid.is_grid(store) else lattice.verify)(store)
+    check = lattice.verify_grid if lattice.grid.is_grid(store) else lattice.verify
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        faults = check(store, discard=discard)
+    for text in dict.fromkeys(str(warning.message) for warning in told):
+        print(f"topoml: warning: {text}", file=sys.stderr)
     for fault in faults:
         print(fault)
-    if faults:
-        raise typer.Exit(1)
-    print("whole")
+    if not faults:
+        print("whole")
+        return
+    done = "what is damaged is removed" if discard else "remove what is damaged by --discard"
+    print(
+        f"topoml: to mend the store: {done}, then call topoml simulate with the arguments that "
+        "topoml ensemble info tells, and --resume",
+        file=sys.stderr,
+    )
+    raise typer.Exit(1)
 
 
 @ensemble.command()
@@ -72,7 +90,10 @@ def export(
     store: Path = typer.Argument(..., help="Folder of the store."),
     out: Path = typer.Option(..., help="New or empty folder for one .npz file a size."),
 ) -> None:
-    """Write one .npz file a size, as topoml detect reads them; of a grid, a folder each."""
+    """Write one .npz file a size; of a grid, a folder each.
+
+    topoml detect reads those of spins on a square lattice.
+    """
     stores = {name: topoml.lattice.Ensemble.open(path) for name, path in _stores(store).items()}
     check_folder(out)
     try:

@@ -20,7 +20,6 @@ def models(
 ) -> None:
     """List the models with their exact or best-known transitions, or tell about one of them."""
     kinds = topoml.lattice.catalogue.models()
-    del kinds["custom"]  # which takes a function
     if name is not None:
         if name not in kinds:
             raise InputError(f"`name` is {name!r}; expected one of {', '.join(sorted(kinds))}.")

@@ -18,13 +18,17 @@ __all__ = ["known_model", "model_key", "models", "named_model", "parameters"]
 
 
 def models() -> dict[str, Any]:
-    """The classes of all models that `topoml.lattice` offers, by their ``name``."""
+    """The classes of all models that `topoml.lattice` offers, by their ``name``.
+
+    `CustomModel` is not among them: numbers and strings do not make one.
+    """
     lattice = require("topoml.lattice")
     found: dict[str, Any] = {}
     for kind in map(vars(lattice).get, lattice.__all__):  # and nothing that loads on first use
         name = getattr(kind, "name", None)
         if dataclasses.is_dataclass(kind) and hasattr(kind, "sample") and isinstance(name, str):
             found[name] = kind
+    del found[lattice.CustomModel.name]
     return found
 
 

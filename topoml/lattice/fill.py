@@ -28,6 +28,7 @@ from .store import (
     begin,
     check_same,
     complete,
+    is_complete,
     layout,
     locked,
     n_units,
@@ -59,7 +60,7 @@ def fill(
         begin(path, about)
         found = attributes(path)
         check_same(path, about, found)
-        if not unfinished(path, found):
+        if not unfinished(path, found) and is_complete(path, found):
             return
         if not os.access(path, os.W_OK):
             raise InputError(

@@ -106,17 +106,26 @@ def open_grid(
     return found
 
 
-def verify_grid(path: str | os.PathLike[str], *, models: Iterable[Model] = ()) -> tuple[str, ...]:
+def verify_grid(
+    path: str | os.PathLike[str], *, models: Iterable[Model] = (), discard: bool = False
+) -> tuple[str, ...]:
     """`verify` of all stores of a grid, each fault with the name of its folder.
 
+    Args:
+        path: The folder.
+        models: Of models that are none of topoml's; energies of those that are not given are not
+            compared, of which a warning tells.
+        discard: Of each store what `verify` discards; `simulate_grid` makes it anew.
+
     Raises:
-        InputError: No such grid, or a model that is not known.
+        InputError: No such grid; what `verify` raises of a store.
     """
     given = {json.dumps(parameters(model), sort_keys=True): model for model in models}
-    return tuple(_faults(Path(path), given))
+    return tuple(_faults(Path(path), given, discard))
 
 
-def _faults(path: Path, given: dict[str, Model]) -> Iterator[str]:
+def _faults(path: Path, given: dict[str, Model], discard: bool) -> Iterator[str]:
+    seed = _attributes(path)["seed"]
     for name, wanted in members(path).items():
         try:
             found = attributes(path / name)
@@ -125,8 +134,10 @@ def _faults(path: Path, given: dict[str, Model]) -> Iterator[str]:
             continue
         if found["parameters"] != wanted:
             yield f"{name}: of {found['parameters']}; expected {wanted}"
+        if found["seed"] != seed:
+            yield f"{name}: of seed {found['seed']}; expected {seed}"
         model = given.get(json.dumps(found["parameters"], sort_keys=True))
-        for fault in verify(path / name, model=model):
+        for fault in verify(path / name, model=model, discard=discard):
             yield f"{name}/{fault}"
 
 

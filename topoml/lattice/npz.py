@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import secrets
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.errors import InputError
-from .ensemble import MANIFOLDS, Ensemble
+from .ensemble import Ensemble
 from .files import Format, Paths, check_keys, from_files
+from .store import move_new
 
 __all__ = ["NPZ", "load_npz", "save_npz"]
 
@@ -42,30 +44,55 @@ def load_npz(paths: Paths, *, manifold: str | None = None, max_bytes: int = 8 <<
 
 
 def save_npz(ensemble: Ensemble, folder: str | os.PathLike[str]) -> list[Path]:
-    """One file ``L<size>.npz`` a size in ``folder``, as `load_npz` reads them; their paths."""
-    if ensemble.manifold not in MANIFOLDS:
-        raise InputError(
-            f"`ensemble` is on the manifold {ensemble.manifold!r}; expected one of "
-            f"{', '.join(map(repr, MANIFOLDS))}, which the files know. Save its arrays yourself."
-        )
+    """One file ``L<size>.npz`` a size in ``folder``, all of them or none; their paths.
+
+    ``configurations`` (n, ...), ``temperature`` (n,), ``chain`` (n,) and ``manifold``, a string.
+    `load_npz` reads those of spins on a square lattice; others, such as cubic lattices and gauge
+    fields, are for numpy alone. Memory: that of one size.
+
+    Raises:
+        InputError: A file of that name is there.
+        OSError: The folder cannot be written.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for size in ensemble.sizes:
-        ts = ensemble.temperatures_of(size)
-        x = np.stack([ensemble.configurations(size=size, temperature=t) for t in ts])
-        t, chain, _ = np.indices(x.shape[:3])
-        path = folder / f"L{size}.npz"
-        with path.open("xb") as file:  # never over a file that is there
-            np.savez(
-                file,
-                configurations=x.reshape(-1, *x.shape[3:]),
-                temperature=np.asarray(ts)[t.ravel()],
-                chain=chain.ravel(),
-                manifold=np.asarray(ensemble.manifold),
+    paths = [folder / f"L{size}.npz" for size in ensemble.sizes]
+    for path in paths:
+        if path.exists():
+            raise InputError(
+                f"`folder` has {path.name} in it ({str(folder)!r}); expected none of that name, as "
+                "nothing is overwritten. Name another folder."
             )
-        paths.append(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    drafts = [path.with_name(f".{path.name}.{secrets.token_hex(4)}") for path in paths]
+    written = []
+    try:
+        for size, draft in zip(ensemble.sizes, drafts, strict=True):
+            _save(ensemble, size, draft)
+        for path, draft in zip(paths, drafts, strict=True):
+            move_new(draft, path)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            path.unlink()
+        raise
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
     return paths
+
+
+def _save(ensemble: Ensemble, size: int, path: Path) -> None:
+    ts = ensemble.temperatures_of(size)
+    x = np.stack([ensemble.configurations(size=size, temperature=t) for t in ts])
+    t, chain, _ = np.indices(x.shape[:3])
+    with path.open("xb") as file:
+        np.savez(
+            file,
+            configurations=x.reshape(-1, *x.shape[3:]),
+            temperature=np.asarray(ts)[t.ravel()],
+            chain=chain.ravel(),
+            manifold=np.asarray(ensemble.manifold),
+        )
 
 
 def _declared(path: Path, name: str, budget: int) -> int:

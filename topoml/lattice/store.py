@@ -11,6 +11,7 @@ and are renamed to their place when they are whole. The folder opens in xarray, 
 """
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -45,8 +46,12 @@ __all__ = [
     "check_same",
     "complete",
     "described",
+    "digest",
+    "is_complete",
     "layout",
     "locked",
+    "metadata_faults",
+    "move_new",
     "n_units",
     "open_size",
     "other_version",
@@ -64,11 +69,12 @@ GRID = "topoml grid"
 _VERSION = 2  # of the layout and of the streams: 1 had one stream a chain, without the model
 _UNIT_BYTES = 1 << 22  # of configurations in a unit, uncompressed; the bits depend on it
 _MOST_UNITS = 10**7
+_METADATA_BYTES = 1 << 20  # at most, of a zarr.json
 STATE_HEADER = 24  # bytes of a chain's state before its spins: next unit (8), rounds (16)
 _CODECS = ["bytes", "zstd", "crc32c"]
 _HALF_WRITTEN = re.compile(r".*\.[0-9a-f]{32}\.partial")
 _KINDS = {  # of the attributes that are read
-    "model": str, "parameters": dict, "manifold": str, "dtype": str, "shapes": dict,
+    "model": str, "type": str, "parameters": dict, "manifold": str, "dtype": str, "shapes": dict,
     "components": list, "n_magnetisation": int, "state_bytes": dict, "sizes": list,
     "temperatures": list, "samples": int, "n_chains": int, "seed": int, "unit_bytes": int,
     "thermalisation": int, "update": str, "start": str, "version": str,
@@ -131,7 +137,13 @@ def described(
         },
     }
     as_read: dict[str, Any] = json.loads(json.dumps(about))
-    return as_read
+    return as_read | {"digest": digest(as_read)}
+
+
+def digest(about: Mapping[str, Any]) -> str:
+    """SHA-256 of the attributes, itself apart."""
+    rest = {name: value for name, value in about.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def layout(about: Mapping[str, Any], size: int) -> dict[str, Array]:
@@ -236,14 +248,21 @@ def write_once(path: Path, about: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path / "zarr.json")  # unlike a rename, never over what is there
+        move_new(draft, path / "zarr.json")
     except FileExistsError:  # another run was quicker: what it wants is looked at next
-        pass
+        draft.unlink()
+
+
+def move_new(file: Path, path: Path) -> None:
+    """Rename a file, but never over what is there, which is a FileExistsError."""
+    try:
+        os.link(file, path)
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
             raise
-        os.replace(draft, path / "zarr.json")  # a file system without links
-    draft.unlink(missing_ok=True)
+        os.replace(file, path)  # a file system without links
+        return
+    file.unlink()
 
 
 def complete(path: Path, about: Mapping[str, Any]) -> None:
@@ -264,6 +283,17 @@ def complete(path: Path, about: Mapping[str, Any]) -> None:
             zarr.open_array(folder / "temperature", mode="r+")[:] = about["temperatures"]
 
 
+def is_complete(path: Path, about: Mapping[str, Any]) -> bool:
+    """Whether there is nothing that `complete` would make."""
+    for size in about["sizes"]:
+        folder = path / f"L{size}"
+        files = [folder / "zarr.json", folder / "temperature" / "c" / "0"]
+        files += [folder / name / "zarr.json" for name in layout(about, size)]
+        if not all(file.exists() for file in files):
+            return False
+    return True
+
+
 def read_attributes(path: Path) -> dict[str, Any]:
     """The attributes of a Zarr group."""
     if not (path / "zarr.json").is_file():
@@ -273,9 +303,11 @@ def read_attributes(path: Path) -> dict[str, Any]:
             "simulate(..., store=...) has written. Check the path, or name a new folder."
         )
     try:
-        found = json.loads((path / "zarr.json").read_bytes()).get("attributes", {})
-        return dict(found)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        found = json.loads((path / "zarr.json").read_bytes())
+        if (found["zarr_format"], found["node_type"]) != (3, "group"):
+            raise ValueError("no group of Zarr 3")
+        return dict(found.get("attributes", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"`store` is {str(path)!r}, whose zarr.json cannot be read ({_reason(error)}); "
             "expected a store of simulate. Name a new folder."
@@ -326,6 +358,9 @@ def _check_extent(path: Path, about: Mapping[str, Any]) -> None:
     """Before anything is made or listed of it."""
     if about["n_chains"] < 1 or about["samples"] < 1 or about["samples"] % about["n_chains"]:
         raise ValueError(f"{about['samples']} samples of {about['n_chains']} chains")
+    for name in ("sizes", "temperatures"):
+        if not (about[name] and all(x > 0 for x in about[name])):
+            raise ValueError(f"{name} {about[name]}")
     if not n_units(about) <= _MOST_UNITS:
         raise InputError(
             f"`store` is {str(path)!r}, which declares {n_units(about)} units; expected at most "
@@ -346,7 +381,7 @@ def check_same(path: Path, about: Mapping[str, Any], found: Mapping[str, Any]) -
 
 def _flat(about: Mapping[str, Any]) -> dict[str, Any]:
     """What two runs must agree on; the model's parameters by names of their own."""
-    left_out = ("parameters", "thinning", "type", "unit_bytes")  # texts, or as the store has it
+    left_out = ("digest", "parameters", "thinning", "type", "unit_bytes")  # or as the store has it
     flat = {name: value for name, value in about.items() if name not in left_out}
     return flat | {f"model.{name}": value for name, value in about["parameters"].items()}
 
@@ -441,11 +476,10 @@ class Group:
         array, file = self.layout[name], self.file(name, unit)
         n_bytes = math.prod(array.chunks) * array.dtype.itemsize
         # zstd adds a little to what it cannot compress, and the checksum has 4 bytes
-        _check_file(self.path, file, n_bytes + n_bytes // 128 + 1024)
-        with file.open("rb") as start:
-            if _zstd_size(start.read(18)) != n_bytes:
-                where = file.relative_to(self.path)
-                raise DamageError(f"{where} is damaged (it does not declare {n_bytes} bytes)")
+        start = _start_of(self.path, file, n_bytes + n_bytes // 128 + 1024, n_read=18)
+        if _zstd_size(start) != n_bytes:
+            where = file.relative_to(self.path)
+            raise DamageError(f"{where} is damaged (it does not declare {n_bytes} bytes)")
 
     def is_done(self, unit: Unit) -> bool:
         """Whether the unit is marked as done."""
@@ -458,23 +492,47 @@ def open_size(path: Path, about: Mapping[str, Any], size: int, *, mode: str) -> 
     Raises:
         DamageError: An array's ``zarr.json`` is missing, damaged, or not as the attributes have it.
     """
-    zarr = require("zarr")
-    arrays = {}
+    wanted = layout(about, size)
+    arrays = {name: _open_array(path, size, name, wanted[name], mode) for name in wanted}
+    return Group(path, size, wanted, arrays)
+
+
+def metadata_faults(path: Path, about: Mapping[str, Any], size: int) -> Iterator[tuple[Path, str]]:
+    """The files ``zarr.json`` of one size that are missing, damaged, or not as they should be."""
+    group = path / f"L{size}" / "zarr.json"
+    try:
+        found = json.loads(_start_of(path, group, _METADATA_BYTES))
+        if (found["zarr_format"], found["node_type"]) != (3, "group"):
+            yield group, f"{group.relative_to(path)} does not fit the store"
+    except DamageError as error:
+        yield group, str(error)
+    except (ValueError, KeyError, TypeError) as error:
+        yield group, f"{group.relative_to(path)} is damaged ({_reason(error)})"
     for name, wanted in layout(about, size).items():
-        folder = path / f"L{size}" / name
-        _check_metadata(path, folder / "zarr.json", wanted)
-        # chunks that hold nothing but the fill value are written, too: a missing one is a fault
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            arrays[name] = zarr.open_array(folder, mode=mode, zarr_format=3)
-    return Group(path, size, layout(about, size), arrays)
+        try:
+            _open_array(path, size, name, wanted, "r")
+        except DamageError as error:
+            yield path / f"L{size}" / name / "zarr.json", str(error)
+
+
+def _open_array(path: Path, size: int, name: str, wanted: Array, mode: str) -> Any:  # noqa: ANN401
+    zarr = require("zarr")
+    folder = path / f"L{size}" / name
+    _check_metadata(path, folder / "zarr.json", wanted)
+    # chunks that hold nothing but the fill value are written, too: a missing one is a fault
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        try:
+            return zarr.open_array(folder, mode=mode, zarr_format=3)
+        except Exception as error:  # of many classes
+            where = (folder / "zarr.json").relative_to(path)
+            raise DamageError(f"{where} is damaged ({_reason(error)})") from error
 
 
 def _check_metadata(path: Path, file: Path, wanted: Array) -> None:
     """Before zarr sees them: no other codecs, no other shape, no chunks elsewhere."""
-    _check_file(path, file, 1 << 20)
     where = file.relative_to(path)
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(_start_of(path, file, _METADATA_BYTES))
         facts = (
             found["shape"],
             found["chunk_grid"]["configuration"]["chunk_shape"],
@@ -499,15 +557,20 @@ def _check_metadata(path: Path, file: Path, wanted: Array) -> None:
         raise DamageError(f"{where} does not fit the store")
 
 
-def _check_file(path: Path, file: Path, most: int) -> None:
-    """A file of the store's own, no link, of at most so many bytes."""
+def _start_of(path: Path, file: Path, most: int, n_read: int = -1) -> bytes:
+    """The first bytes of a file of the store's own, no link, of at most so many bytes."""
     where = file.relative_to(path)
-    if not file.is_file():
-        raise DamageError(f"{where} is missing")
-    if file.resolve() != path.resolve() / where:
-        raise DamageError(f"{where} is a link, which is not followed")
-    if file.stat().st_size > most:
-        raise DamageError(f"{where} has {file.stat().st_size} bytes, more than it can have")
+    try:
+        if not file.is_file():
+            raise DamageError(f"{where} is missing")
+        if file.resolve() != path.resolve() / where:
+            raise DamageError(f"{where} is a link, which is not followed")
+        if file.stat().st_size > most:
+            raise DamageError(f"{where} has {file.stat().st_size} bytes, more than it can have")
+        with file.open("rb") as content:
+            return content.read(n_read)
+    except OSError as error:
+        raise DamageError(f"{where} cannot be read ({error.strerror or error})") from error
 
 
 def _zstd_size(start: bytes) -> int:
@@ -532,9 +595,19 @@ def unfinished(path: Path, about: Mapping[str, Any]) -> list[Unit]:
         n_t, n_c, n_u = layout(about, size)["done"].shape
         for t, c in np.ndindex(n_t, n_c):
             folder = path / f"L{size}" / "done" / "c" / str(t) / str(c)
-            marks = set(os.listdir(folder)) if folder.is_dir() else set()
+            marks = set(_names(path, folder))
             left += [Unit(size, t, c, u) for u in range(n_u) if str(u) not in marks]
     return left
+
+
+def _names(path: Path, folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder) if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(
+            f"`store` is {str(path)!r}, where {folder.relative_to(path)} cannot be read "
+            f"({error.strerror or error}); expected permission to read it. Grant that (chmod u+rx)."
+        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,9 +1,10 @@
 """Whether a store still holds what was written: checksums, and sums made anew."""
 
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,20 @@ from numpy.typing import NDArray
 from .._core.errors import InputError
 from .catalogue import known_model
 from .model import Model
-from .store import DamageError, Group, Unit, attributes, open_size, units
+from .store import (
+    DamageError,
+    Group,
+    Unit,
+    attributes,
+    digest,
+    locked,
+    metadata_faults,
+    n_units,
+    open_size,
+    unfinished,
+    units,
+    unwritable,
+)
 from .sums import sums
 
 __all__ = ["unit_faults", "verify"]
@@ -19,56 +33,111 @@ __all__ = ["unit_faults", "verify"]
 _TOLERANCE = 1e-5  # per site, absolute: float32 cosines differ that little between machines
 
 
-def verify(path: str | os.PathLike[str], *, model: Model | None = None) -> tuple[str, ...]:
+class _Fault(NamedTuple):
+    """What is wrong, and what to remove so that `simulate` makes it anew."""
+
+    what: str
+    cure: tuple[Path, ...] = ()
+
+
+def verify(
+    path: str | os.PathLike[str], *, model: Model | None = None, discard: bool = False
+) -> tuple[str, ...]:
     """All that is wrong with the store, one line a fault; empty for one that is whole.
 
     Reads every chunk, which recomputes its CRC-32C, and compares the stored energies and
-    magnetisations with those of the configurations. Units that are not yet written count as
-    missing. To mend a fault, delete the folder ``done/c/<temperature>/<chain>`` and the file of
-    ``state`` of its chain (of a ``zarr.json`` under ``L<size>`` that file alone) and call
-    `simulate` again: it makes the same bits. Memory: one unit.
+    magnetisations with those of the configurations. Units that are not yet written are one line
+    together. Memory: one unit.
+
+    To mend a store, ``discard`` what is damaged and call `simulate` with the arguments of the
+    store: it makes the same bits.
 
     Args:
         path: The folder.
-        model: Needed for a model that is not one of topoml's.
+        model: Of a store whose model is none of topoml's; without it a warning tells that energies
+            and magnetisations were not compared.
+        discard: Remove, after all was read, every chain that has a fault, and files of metadata
+            that have one; of a chain its marks and its state, the rest is written over. What is
+            wrong with ``zarr.json`` in the folder itself is told alone.
 
     Raises:
-        InputError: No such store, or another version of the format.
+        InputError: No such store, another version of the format, or another model; with
+            ``discard`` a store that another run is filling, that is read-only, or that has a link
+            on the way to what is to be removed.
     """
     path = Path(path)
     about = attributes(path)
     model = known_model(about, model)
     if model is None:
-        raise InputError(
-            f"`model` is None; expected the model {about['model']!r} of the store, which is none "
-            "of topoml's. Give it: model=..."
+        warnings.warn(
+            f"energies and magnetisations of {str(path)!r} are not compared with its "
+            f"configurations, as its model {about['model']!r} is none of topoml's: give it, "
+            "verify(..., model=...)",
+            stacklevel=2,
         )
+    if not discard:
+        return tuple(fault.what for fault in _faults(path, about, model))
+    try:
+        with locked(path):
+            faults = list(_faults(path, about, model))
+            for file in dict.fromkeys(file for fault in faults for file in fault.cure):
+                _remove(path, file)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return tuple(fault.what for fault in faults)
+
+
+def _faults(path: Path, about: Mapping[str, Any], model: Model | None) -> Iterator[_Fault]:
+    if about.get("digest") != digest(about):
+        yield _Fault("zarr.json is not as it was written: its digest is another")
     groups: dict[int, Group] = {}
-    faults: list[str] = []
     for size in about["sizes"]:
-        try:
+        damaged = list(metadata_faults(path, about, size))
+        yield from (_Fault(what, (file,)) for file, what in damaged)
+        if not damaged:
             groups[size] = open_size(path, about, size, mode="r")
-        except DamageError as error:
-            faults.append(str(error))
-        else:
-            faults += _temperature_faults(groups[size], about["temperatures"])
+            yield from _temperature_faults(groups[size], about["temperatures"])
+    left = unfinished(path, about)
+    if left:
+        first = Path(f"L{left[0].size}", "done", "c", *map(str, left[0][1:]))
+        yield _Fault(
+            f"{len(left)} of {n_units(about)} units are not written, the first that of {first}; "
+            "simulate goes on with them"
+        )
+    lacking, chains = set(left), {unit._replace(unit=0) for unit in left}
     for unit in units(about):
-        if unit.size in groups:
-            group = groups[unit.size]
-            t = about["temperatures"][unit.temperature]
-            faults += unit_faults(group, model, unit, t, (*group.of_samples, "done"))
-            if unit.unit == 0:
-                faults += _chain_faults(group, unit)
-    return tuple(faults)
+        if unit.size not in groups or unit in lacking:
+            continue
+        group, chain = groups[unit.size], unit._replace(unit=0)
+        cure = (group.file("done", chain).parent, group.file("state", chain))
+        t = about["temperatures"][unit.temperature]
+        found = unit_faults(group, model, unit, t, (*group.of_samples, "done"))
+        if unit.unit == 0 and chain not in chains:
+            found += _chain_faults(group, chain)
+        yield from (_Fault(what, cure) for what in found)
 
 
-def _temperature_faults(group: Group, temperatures: list[float]) -> list[str]:
-    where = f"L{group.size}/temperature/c/0"
+def _remove(path: Path, file: Path) -> None:
+    """A file, or a folder of files, of the store's own."""
+    if file.resolve() != path.resolve() / file.relative_to(path):
+        raise InputError(
+            f"`store` is {str(path)!r}, where {file.relative_to(path)} is a link, which is not "
+            "followed; expected files of its own. Remove it yourself."
+        )
+    for inner in file.iterdir() if file.is_dir() else (file,):
+        inner.unlink(missing_ok=True)
+
+
+def _temperature_faults(group: Group, temperatures: list[float]) -> Iterator[_Fault]:
+    where = Path(f"L{group.size}", "temperature", "c", "0")
     try:
         found = group.read_all("temperature").tolist()
     except DamageError:
-        return [f"{where} is damaged"]
-    return [] if found == temperatures else [f"{where} is missing or differs from the attributes"]
+        found = None
+    if found != temperatures:
+        yield _Fault(
+            f"{where} is damaged, missing or differs from the attributes", (group.path / where,)
+        )
 
 
 def _chain_faults(group: Group, chain: Unit) -> list[str]:
@@ -83,13 +152,13 @@ def _chain_faults(group: Group, chain: Unit) -> list[str]:
 
 
 def unit_faults(
-    group: Group, model: Model, unit: Unit, temperature: float, names: Iterable[str]
+    group: Group, model: Model | None, unit: Unit, temperature: float, names: Iterable[str]
 ) -> list[str]:
-    """What is wrong with these arrays of one unit."""
+    """What is wrong with these arrays of one unit; without a model by their checksums alone."""
     values, faults = _chunks(group, unit, names)
     if "done" in values and values["done"] != 1:
         faults.append(f"{_file(group, 'done', unit)} is {values['done']}; expected 1")
-    if "configurations" in values:
+    if model is not None and "configurations" in values:
         faults += [
             f"{_file(group, name, unit)} is not that of the configurations"
             for name, fresh in sums(model, values["configurations"], temperature).items()
