@@ -120,6 +120,8 @@ def test_parameters_updates_and_starts(tmp_path, capsys):
         (["--start", "hot"], "`start` is 'hot'"),
         (["--update", "magic"], "`update` is 'magic'"),
         (["--set", "J=3", "--resume"], "`model.J` is 3; expected 2"),
+        (["--sizes", "8"], "`--sizes` is given twice; expected once, such as --sizes 4,8"),
+        (["--temperatures=2.0"], "`--temperatures` is given twice; expected once"),
     ]:
         code = main(["simulate", "xy", *ARGUMENTS, "--out", str(tmp_path / "t"), *wrong])
         if "--resume" in wrong:

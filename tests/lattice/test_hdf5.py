@@ -110,6 +110,19 @@ def test_no_pickles(tmp_path):
     refused(write(tmp_path / "b.h5", configurations=texts), "'configurations' made of strings")
 
 
+def test_chunks_that_were_never_written(tmp_path):
+    """A run that was stopped in the middle: what is missing would be read as zeros."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        x = file.create_dataset("configurations", (8, 2, 2), np.int8, chunks=(3, 2, 1))
+        x[:6] = 1
+        file["temperature"] = np.ones(8)
+    refused(path, r"'configurations' of shape \(8, 2, 2\) and stores 4 of its 6 chunks")
+    with h5py.File(path, "r+") as file:
+        file["configurations"][6:] = -1
+    assert load_hdf5(path).configurations(size=2, temperature=1.0).shape == (1, 8, 2, 2)
+
+
 def test_sizes_are_checked_first(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:

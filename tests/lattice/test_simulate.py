@@ -254,6 +254,12 @@ def test_no_bar_without_a_terminal(capsys):
         ({"temperatures": [float("nan")]}, "`temperatures` holds nan"),
         ({"temperatures": [float("inf")]}, "`temperatures` holds inf"),
         ({"temperatures": ["2"]}, "`temperatures` holds '2'"),
+        ({"temperatures": [10**400]}, "`temperatures` holds 1000"),
+        ({"temperatures": [1e-320]}, "`temperatures` holds 1e-320.* whose inverse is finite, too"),
+        ({"model": "ising"}, "`model` is 'ising'; expected a model of topoml.lattice"),
+        ({"model": Ising}, r"`model` is <class .*Make one: model=Ising\(\)"),
+        ({"store": 3}, "`store` is 3; expected the path of a folder"),
+        ({"store": ""}, "`store` is ''; expected the path of a folder"),
         ({"temperatures": [1, 1.0]}, "`temperatures` lists 1.0 twice"),
         ({"seed": -1}, "`seed` is -1"),
         ({"n_chains": 0}, "`n_chains` is 0"),
@@ -261,9 +267,9 @@ def test_no_bar_without_a_terminal(capsys):
     ],
 )
 def test_refusals(wrong, message):
-    good = {"sizes": [4], "temperatures": [1.0], "samples": 8, "seed": 0}
+    good = {"model": Ising(), "sizes": [4], "temperatures": [1.0], "samples": 8, "seed": 0}
     with pytest.raises(InputError, match=message) as caught:
-        simulate(Ising(), **good | wrong)
+        simulate(**good | wrong)
     assert "\n" not in str(caught.value)
 
 

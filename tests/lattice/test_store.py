@@ -210,6 +210,14 @@ def test_another_version_is_refused(key, value, message, finished, tmp_path):
     assert snapshot(tmp_path) == before
 
 
+def test_the_models_parameter_is_named_and_not_what_follows_from_it(tmp_path):
+    simulate(Ising(), **CASE, n_jobs=1, store=tmp_path / "s")
+    with pytest.raises(InputError, match=r"`model\.field` is 0\.1; expected 0\.0"):
+        simulate(Ising(field=0.1), **CASE, store=tmp_path / "s")  # of another default update
+    with pytest.raises(InputError, match="`model` is 'xy'; expected 'ising'"):
+        simulate(XY(), **CASE, store=tmp_path / "s")
+
+
 def test_foreign_folders_and_files_are_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     (tmp_path / "broken").mkdir()

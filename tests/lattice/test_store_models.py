@@ -1,5 +1,6 @@
 """Stores of any model of the protocol: shapes, dtypes, updates, starts."""
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from typing import ClassVar
@@ -26,7 +27,7 @@ from topoml.lattice import (
     simulate,
     verify,
 )  # fmt: skip
-from topoml.lattice.catalogue import known_model, models, named_model
+from topoml.lattice.catalogue import known_model, model_key, models, named_model, parameters
 
 CASE = {"sizes": [3], "temperatures": [1.5, 0.7], "samples": 14, "seed": 4, "n_chains": 2}
 
@@ -198,6 +199,24 @@ def test_a_store_of_a_function_opens_without_it(tmp_path):
 
 NEEDED = {"constrained-xy": {"delta": 1.0}, "generalized-xy": {"delta": 0.3},
           "phi4": {"kappa": 0.2, "lam": 0.5}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("whole", "real"), [(np.int64, np.float64), (np.int32, np.float32)])
+def test_numbers_of_numpy_are_those_of_python(whole, real):
+    """As scans over numpy.arange give them: one model, one stream, one store."""
+    for name, kind in models().items():
+        needed = {"constrained-xy": {"delta": 1.5}, "generalized-xy": {"delta": 0.25},
+                  "phi4": {"kappa": 0.25, "lam": 0.5}}  # fmt: skip
+        plain = named_model(name, needed.get(name, {}))
+        types = {int: whole, float: real}
+        fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(kind) if f.init}
+        given = kind(**{k: types.get(type(v), lambda v: v)(v) for k, v in fields.items()})
+        assert given == plain
+        assert model_key(given) == model_key(plain)
+        assert parameters(given) == parameters(plain)
+        assert not any(isinstance(v, np.generic) for v in vars(given).values())
+    with pytest.raises(InputError, match=r"`q` is 3\.0; expected an integer"):
+        Potts(real(3))
 
 
 def test_every_model_of_topoml_comes_back_from_its_attributes():

@@ -128,6 +128,12 @@ def test_a_scheduler_that_is_not_there(distributed, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "_PATIENCE", "0.3s")
     with pytest.raises(InputError, match=r"`scheduler` is 'tcp://.*', which does not answer"):
         simulate(Ising(), **CASE, store=tmp_path / "s", scheduler="tcp://127.0.0.1:9")
+    for address in ("foo", "tcp://127.0.0.1", "http://127.0.0.1:9", 9):
+        with pytest.raises(InputError, match=f"`scheduler` is {address!r}; expected the address"):
+            simulate(Ising(), **CASE, store=tmp_path / "s", scheduler=address)
+    assert list(tmp_path.iterdir()) == []
+    simulate(Ising(), **CASE, n_jobs=1, store=tmp_path / "s")  # finished: nobody is asked
+    simulate(Ising(), **CASE, store=tmp_path / "s", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="without a store; expected both"):
         simulate(Ising(), **CASE, scheduler="tcp://127.0.0.1:9")
 

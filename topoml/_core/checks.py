@@ -1,11 +1,13 @@
 """Argument checks that every package shares."""
 
 import math
+import os
 from numbers import Integral, Real
+from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["check_count", "check_positive", "number"]
+__all__ = ["check_count", "check_path", "check_positive", "number"]
 
 
 def check_count(name: str, value: object, least: int = 1) -> int:
@@ -13,6 +15,13 @@ def check_count(name: str, value: object, least: int = 1) -> int:
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
         return int(value)
     raise InputError(f"`{name}` is {value!r}; expected an integer of at least {least}.")
+
+
+def check_path(name: str, value: object) -> Path:
+    """A path, as a string or as what stands for one."""
+    if isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and str(value):
+        return Path(value)
+    raise InputError(f"`{name}` is {value!r}; expected the path of a folder, such as 'runs/xy'.")
 
 
 def check_positive(name: str, value: object) -> float:

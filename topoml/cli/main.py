@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from .. import __version__
-from .._core.errors import TopomlError
+from .._core.errors import InputError, TopomlError
 from .detect import detect
 from .ensemble import ensemble
 from .models import models
@@ -54,6 +54,9 @@ def _is_number(text: str) -> bool:
 
 def _join_lists(arguments: Sequence[str]) -> list[str]:
     """Let ``--sizes 32 64`` stand for ``--sizes 32,64``."""
+    for option in _LISTS:
+        if sum(argument.split("=")[0] == option for argument in arguments) > 1:
+            raise InputError(f"`{option}` is given twice; expected once, such as {option} 4,8.")
     joined: list[str] = []
     values: list[str] | None = None  # of the list option that is being read
     for argument in arguments:

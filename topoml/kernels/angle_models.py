@@ -256,19 +256,21 @@ def heat_bath(
     for i in range(table.shape[0]):
         hx, hy = _field(spin, table, turn, i)
         length = math.sqrt(hx * hx + hy * hy)
-        kappa = abs(K) * length
+        kappa = min(abs(K) * length, 1e300)  # beyond, no angle changes in the last bit
         if kappa < 1e-150:  # its square would underflow; uniform to the last bit
             angle = 2.0 * math.pi * rng.random()
             spin[i, 0], spin[i, 1] = math.cos(angle), math.sin(angle)
             continue
-        tau = 1.0 + math.sqrt(1.0 + 4.0 * kappa * kappa)
-        rho = 2.0 * kappa / (tau + math.sqrt(2.0 * tau))
-        r = (1.0 + rho * rho) / (2.0 * rho)
+        excess = 0.5 / kappa  # r - 1 of the paper
+        if kappa < 1e8:
+            tau = 1.0 + math.sqrt(1.0 + 4.0 * kappa * kappa)
+            rho = 2.0 * kappa / (tau + math.sqrt(2.0 * tau))
+            excess = (1.0 - rho) ** 2 / (2.0 * rho)
         while True:
             half = math.sin(0.5 * math.pi * rng.random())
             low = 2.0 * half * half  # 1 - z of the paper, z = cos(pi u)
-            short = (1.0 - rho) ** 2 / (2.0 * rho) * low / (r + 1.0 - low)  # 1 - cos f
-            ratio = kappa * (r - 1.0 + short)
+            short = excess * low / (2.0 + excess - low)  # 1 - cos f
+            ratio = kappa * (excess + short)
             u = rng.random()
             if u < ratio * (2.0 - ratio) or math.log(ratio / u) + 1.0 >= ratio:
                 break

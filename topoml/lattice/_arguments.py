@@ -1,5 +1,6 @@
 """Checks of what `simulate` and `tempering` are asked for."""
 
+import contextlib
 import math
 import operator
 import os
@@ -91,7 +92,11 @@ def check_integer(name: str, value: object, least: int, most: int | None = None)
 def _temperature(value: object) -> float:
     number = math.nan
     if isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_):
-        number = float(value)
-    if not 0.0 < number < math.inf:
-        raise InputError(f"`temperatures` holds {value!r}; expected finite numbers above 0.")
+        with contextlib.suppress(OverflowError):  # of a large integer
+            number = float(value)
+    if not (0.0 < number < math.inf and 1.0 / number < math.inf):
+        raise InputError(
+            f"`temperatures` holds {value!r}; expected finite numbers above 0 whose inverse is "
+            "finite, too."
+        )
     return number

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from .._core.errors import InputError
 from .discrete import Tables, sample_states
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs
-from .model import Array, Known, cast_like, check_coupling, check_field, check_update, namespace
+from .model import (
+    Array,
+    Known,
+    cast_like,
+    check_coupling,
+    check_field,
+    check_update,
+    namespace,
+    plain_numbers,
+)
 
 __all__ = ["BlumeCapel"]
 
@@ -46,6 +55,7 @@ class BlumeCapel(OnLattice):
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.int8)
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_coupling(self.J)
         check_lattice(self.lattice)
         if (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._core.errors import InputError
 from ..kernels import vectors as kernels
 from .geometry import Hypercubic, Triangular, lattice_of
-from .model import Array, cast_like, check_coupling, check_update, namespace
+from .model import Array, cast_like, check_coupling, check_update, namespace, plain_numbers
 from .unit_vectors import UnitVectors, bonds, cap, check_vectors
 
 __all__ = ["ChiralMagnet"]
@@ -80,6 +80,7 @@ class ChiralMagnet(UnitVectors):
     updates: ClassVar[tuple[str, ...]] = ("heat bath", "over-relaxation", "metropolis")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_coupling(self.J)
         for name, value in (("D", self.D), ("B", self.B)):
             number = isinstance(value, int | float) and not isinstance(value, bool)

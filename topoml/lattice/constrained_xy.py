@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from ..kernels import angle_models as kernels
 from .angle_model import AngleModel, check_number, sum_of_bonds
 from .geometry import check_lattice
-from .model import Array, Known, namespace
+from .model import Array, Known, namespace, plain_numbers
 
 __all__ = ["ConstrainedXY"]
 
@@ -44,6 +44,7 @@ class ConstrainedXY(AngleModel):
     updates: ClassVar[tuple[str, ...]] = ("wolff", "swendsen-wang", "metropolis")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         wanted = "an angle in radians, above 0 and at most pi"
         check_number("delta", self.delta, wanted, low=5e-324, high=math.pi)
         check_lattice(self.lattice)

@@ -15,7 +15,7 @@ from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels import metropolis as kernels
 from .geometry import check_lattice, n_axes, shape_of
-from .model import Array, Known, cast_like, check_field, check_update, namespace
+from .model import Array, Known, cast_like, check_field, check_update, namespace, plain_numbers
 from .tuning import tuned_scale
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class CustomModel:
     known_transition: Known | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         if not callable(self.function):
             raise InputError(
                 f"`function` is {self.function!r}; expected a function of configurations that"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.checks import check_path
 from .._core.errors import InputError
 from .catalogue import known_model
 from .model import Model
@@ -85,7 +86,7 @@ class Ensemble:
                 another model. A chunk that is damaged, missing or a link is refused when it is
                 read.
         """
-        path = Path(path)
+        path = check_path("store", path)
         about = attributes(path)
         _check_finished(path, about)
         model = known_model(about, model)
@@ -183,7 +184,7 @@ def open_units(
     Memory is that of one unit, about 4 MB, whatever the size of the store. Errors are those of
     `Ensemble.open`.
     """
-    path = Path(path)
+    path = check_path("store", path)
     about = attributes(path)
     _check_finished(path, about)
     for size in about["sizes"]:

@@ -39,7 +39,7 @@ from .store import (
 )
 from .sums import sums
 from .verify import unit_faults
-from .workers import Progress, until_finished
+from .workers import Progress, check_scheduler, until_finished
 
 __all__ = ["fill", "fill_chain", "packed", "unpacked", "write_unit"]
 
@@ -56,6 +56,8 @@ def fill(
     progress: bool,
 ) -> None:
     """Create the store or go on with it, until every unit is done."""
+    if scheduler is not None and not (path / "zarr.json").exists():
+        check_scheduler(scheduler)  # before a store is begun
     try:
         begin(path, about)
         found = attributes(path)

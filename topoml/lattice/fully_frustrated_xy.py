@@ -12,7 +12,7 @@ from .._core.errors import InputError
 from ..kernels import angle_models as kernels
 from .angle_model import AngleModel
 from .geometry import Hypercubic
-from .model import Array, Known, cast_like, check_coupling, check_field, namespace
+from .model import Array, Known, cast_like, check_coupling, check_field, namespace, plain_numbers
 
 __all__ = ["FullyFrustratedXY"]
 
@@ -53,6 +53,7 @@ class FullyFrustratedXY(AngleModel):
     updates: ClassVar[tuple[str, ...]] = ("over-relaxation", "heat bath", "metropolis")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_coupling(self.J)
 
     @property

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._core.errors import InputError
 from .._core.optional import require
 from .geometry import Hypercubic, lattice_of
-from .model import Array, cast_like, namespace
+from .model import Array, cast_like, namespace, plain_numbers
 
 __all__ = ["GaugeField"]
 
@@ -43,6 +43,7 @@ class GaugeField(ABC):
     _least_side: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         if type(self.dim) is not int or self.dim not in _LATTICE:
             raise InputError(f"`dim` is {self.dim!r}; expected 2, 3 or 4. Try dim=4.")
 

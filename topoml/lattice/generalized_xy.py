@@ -8,7 +8,7 @@ from .._core.errors import InputError
 from ..kernels import angle_models as kernels
 from .angle_model import AngleModel, check_number, sum_of_bonds
 from .geometry import check_lattice
-from .model import Array, Known, namespace
+from .model import Array, Known, namespace, plain_numbers
 from .xy import XY
 
 __all__ = ["GeneralizedXY"]
@@ -48,6 +48,7 @@ class GeneralizedXY(AngleModel):
     updates: ClassVar[tuple[str, ...]] = ("wolff", "swendsen-wang", "metropolis")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_number("delta", self.delta, "a number from 0 to 1", low=0.0, high=1.0)
         if isinstance(self.q, bool) or not isinstance(self.q, int) or not 1 <= self.q <= 1000:
             raise InputError(f"`q` is {self.q!r}; expected an integer from 1 to 1000. Try q=2.")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .._core.checks import check_path
 from .._core.errors import InputError
 from .catalogue import known_model, parameters
 from .ensemble import Ensemble
@@ -60,7 +61,7 @@ def simulate_grid(
     options |= _checked(chosen, seed, options)  # before anything is written
     seed = int(seed)
     names = _names(chosen)
-    path = Path(store)
+    path = check_path("store", store)
     about = {
         "format": GRID,
         "format_version": _VERSION,
@@ -121,7 +122,7 @@ def verify_grid(
         InputError: No such grid; what `verify` raises of a store.
     """
     given = {json.dumps(parameters(model), sort_keys=True): model for model in models}
-    return tuple(_faults(Path(path), given, discard))
+    return tuple(_faults(check_path("store", path), given, discard))
 
 
 def _faults(path: Path, given: dict[str, Model], discard: bool) -> Iterator[str]:
@@ -143,12 +144,12 @@ def _faults(path: Path, given: dict[str, Model], discard: bool) -> Iterator[str]
 
 def is_grid(path: str | os.PathLike[str]) -> bool:
     """Whether there is a grid, and not a store."""
-    return read_attributes(Path(path)).get("format") == GRID
+    return read_attributes(check_path("store", path)).get("format") == GRID
 
 
 def members(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """The folders of a grid, and the parameters of the model of each."""
-    found: dict[str, dict[str, Any]] = _attributes(Path(path))["members"]
+    found: dict[str, dict[str, Any]] = _attributes(check_path("store", path))["members"]
     return found
 
 
@@ -173,10 +174,12 @@ def _attributes(path: Path) -> dict[str, Any]:
 
 def _checked(models: list[Model], seed: int, options: dict[str, Any]) -> dict[str, Any]:
     """Sizes and temperatures as lists, if `simulate` will take its arguments."""
-    inspect.signature(simulate).bind(models[0], seed=seed, **options)
-    asked = {k: v for k, v in options.items() if k not in ("progress", "scheduler")}
+    bound = inspect.signature(simulate).bind(models[0], seed=seed, **options)
+    bound.apply_defaults()
+    wanted = list(inspect.signature(check_simulation).parameters)[1:]
+    asked = {name: bound.arguments[name] for name in wanted}
     for model in models:
-        found = check_simulation(model, seed=seed, **asked)
+        found = check_simulation(model, **asked)
         asked |= {"sizes": found.sizes, "temperatures": found.temperatures}
     return {"sizes": found.sizes, "temperatures": found.temperatures}
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._core.errors import InputError
 from ..kernels import ice as kernels
 from .geometry import lattice_of
-from .model import Array, Known, cast_like, check_field, check_update, namespace
+from .model import Array, Known, cast_like, check_field, check_update, namespace, plain_numbers
 
 __all__ = ["SquareIce"]
 
@@ -68,6 +68,7 @@ class SquareIce:
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.int8)
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         for name, value in (("a", self.a), ("b", self.b), ("c", self.c)):
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not math.isfinite(value):

@@ -12,7 +12,16 @@ from .._core.errors import InputError
 from ..kernels import ising as kernels
 from .discrete import Tables, sample_states
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs
-from .model import Array, Known, cast_like, check_coupling, check_field, check_update, namespace
+from .model import (
+    Array,
+    Known,
+    cast_like,
+    check_coupling,
+    check_field,
+    check_update,
+    namespace,
+    plain_numbers,
+)
 
 __all__ = ["Ising", "PlusMinusJ"]
 
@@ -55,6 +64,7 @@ class Ising(OnLattice):
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.int8)
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_lattice(self.lattice)
         check_coupling(self.J)
         _check_real("field", self.field)
@@ -166,6 +176,7 @@ class PlusMinusJ(OnLattice):
     known_transition: ClassVar[Known | None] = None
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_lattice(self.lattice)
         _check_real("p", self.p)
         if not 0 <= self.p <= 1:

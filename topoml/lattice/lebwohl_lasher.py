@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..kernels import vectors as kernels
 from .geometry import check_lattice, lattice_of
-from .model import Array, Known, cast_like, check_coupling, check_update, namespace
+from .model import Array, Known, cast_like, check_coupling, check_update, namespace, plain_numbers
 from .unit_vectors import UnitVectors, bonds, cap, check_vectors, no_twist
 
 __all__ = ["LebwohlLasher"]
@@ -50,6 +50,7 @@ class LebwohlLasher(UnitVectors):
     updates: ClassVar[tuple[str, ...]] = ("wolff", "metropolis")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_coupling(self.J)
         check_lattice(self.lattice)
 

@@ -23,6 +23,7 @@ __all__ = [
     "check_field",
     "check_update",
     "namespace",
+    "plain_numbers",
 ]
 
 Array = TypeVar("Array", "NDArray[Any]", "torch.Tensor")
@@ -109,6 +110,13 @@ def cast_like(total: Any, field: Any) -> Any:  # noqa: ANN401
     if namespace(field) is np:
         return total.astype(field.dtype) if field.dtype.kind == "f" else total
     return total.to(field.dtype) if field.is_floating_point() else total
+
+
+def plain_numbers(model: object) -> None:
+    """Python's numbers in the place of numpy's, in the fields of a frozen dataclass."""
+    for name, value in vars(model).items():
+        if isinstance(value, np.generic):
+            object.__setattr__(model, name, value.item())
 
 
 def check_field(name: str, x: object, meaning: str = "", *, n_axes: int = 2) -> None:

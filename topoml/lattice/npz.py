@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.checks import check_path
 from .._core.errors import InputError
 from .ensemble import Ensemble
 from .files import Format, Paths, check_keys, from_files
@@ -54,7 +55,7 @@ def save_npz(ensemble: Ensemble, folder: str | os.PathLike[str]) -> list[Path]:
         InputError: A file of that name is there.
         OSError: The folder cannot be written.
     """
-    folder = Path(folder)
+    folder = check_path("folder", folder)
     paths = [folder / f"L{size}.npz" for size in ensemble.sizes]
     for path in paths:
         if path.exists():

@@ -13,7 +13,7 @@ from .._core.errors import InputError
 from .._core.optional import require
 from ..kernels import phi4 as kernels
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs, shape_of
-from .model import Array, Known, cast_like, check_field, check_update, namespace
+from .model import Array, Known, cast_like, check_field, check_update, namespace, plain_numbers
 from .tuning import tuned_scale
 
 __all__ = ["Phi4"]
@@ -66,6 +66,7 @@ class Phi4(OnLattice):
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_lattice(self.lattice)
         for name, value in (("kappa", self.kappa), ("lam", self.lam)):
             if not 0 <= number(value) < math.inf:

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from ..kernels import discrete as kernels
 from .discrete import Tables, check_states, sample_states
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs
-from .model import Array, Known, cast_like, check_coupling, check_field, check_update, namespace
+from .model import (
+    Array,
+    Known,
+    cast_like,
+    check_coupling,
+    check_field,
+    check_update,
+    namespace,
+    plain_numbers,
+)
 
 __all__ = ["Clock", "Potts"]
 
@@ -24,6 +33,7 @@ class _States(OnLattice):
     updates: ClassVar[tuple[str, ...]] = ("wolff", "swendsen-wang", "heat bath", "metropolis")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_states(self.q)
         check_coupling(self.J)
         check_lattice(self.lattice)

@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from .. import __version__
+from .._core.checks import check_path
 from .._core.errors import InputError
 from ._arguments import (
     check_integer,
@@ -30,7 +30,6 @@ from .store import described, samples_per_unit
 
 __all__ = ["check_simulation", "simulate"]
 
-_N_CHAINS = 8
 _THERMALISATION = 100  # steps, each flipping about every spin once
 
 
@@ -51,7 +50,7 @@ def simulate(
     temperatures: Iterable[float],
     samples: int,
     seed: int,
-    n_chains: int = _N_CHAINS,
+    n_chains: int = 8,
     update: str | None = None,
     start: str = "ordered",
     n_jobs: int | None = None,
@@ -115,7 +114,8 @@ def simulate(
             model, sizes=sides, temperatures=ts, samples=samples, seed=seed, n_chains=n_chains,
             update=update, start=start, thermalisation=_THERMALISATION,
         )  # fmt: skip
-        fill(Path(store), model, about, n_jobs=n_jobs, scheduler=scheduler, progress=progress)
+        path = check_path("store", store)
+        fill(path, model, about, n_jobs=n_jobs, scheduler=scheduler, progress=progress)
         return Ensemble.open(store, model=model)
     if scheduler is not None:
         raise InputError(
@@ -167,12 +167,17 @@ def check_simulation(
     temperatures: Iterable[float],
     samples: int,
     seed: int,
-    n_chains: int = _N_CHAINS,
-    update: str | None = None,
-    start: str = "ordered",
-    n_jobs: int | None = None,
+    n_chains: int,
+    update: str | None,
+    start: str,
+    n_jobs: int | None,
 ) -> _Asked:
     """Refuse what `simulate` could not do."""
+    if isinstance(model, type) or not (hasattr(model, "sample") and hasattr(model, "updates")):
+        raise InputError(
+            f"`model` is {model!r}; expected a model of topoml.lattice, or an object with its "
+            "methods. Make one: model=Ising()."
+        )
     update = model.updates[0] if update is None else update
     check_update(update, model.updates)
     check_start(start)

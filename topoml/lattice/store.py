@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
+from .._core.checks import check_path
 from .._core.errors import InputError, TopomlError
 from .._core.optional import require
 from .catalogue import parameters
@@ -316,7 +317,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What the store at ``path`` says of itself, after a look at whether it is one of ours."""
-    path = Path(path)
+    path = check_path("store", path)
     about = read_attributes(path)
     if about.get("format") != _FORMAT:
         whose = "a grid of stores" if about.get("format") == GRID else "a group of another program"
@@ -380,10 +381,11 @@ def check_same(path: Path, about: Mapping[str, Any], found: Mapping[str, Any]) -
 
 
 def _flat(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What two runs must agree on; the model's parameters by names of their own."""
+    """What two runs must agree on; the model first, its parameters by names of their own."""
     left_out = ("digest", "parameters", "thinning", "type", "unit_bytes")  # or as the store has it
     flat = {name: value for name, value in about.items() if name not in left_out}
-    return flat | {f"model.{name}": value for name, value in about["parameters"].items()}
+    fields = {f"model.{name}": value for name, value in about["parameters"].items()}
+    return {"model": about["model"]} | fields | flat  # defaults of the rest depend on them
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core.checks import check_path
 from .._core.errors import InputError
 from .catalogue import known_model
 from .model import Model
@@ -65,7 +66,7 @@ def verify(
             ``discard`` a store that another run is filling, that is read-only, or that has a link
             on the way to what is to be removed.
     """
-    path = Path(path)
+    path = check_path("store", path)
     about = attributes(path)
     model = known_model(about, model)
     if model is None:

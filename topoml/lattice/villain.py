@@ -8,7 +8,7 @@ from .._core.errors import InputError
 from ..kernels import angle_models as kernels
 from .angle_model import AngleModel, sum_of_bonds
 from .geometry import check_lattice
-from .model import Array, Known, check_coupling, namespace
+from .model import Array, Known, check_coupling, namespace, plain_numbers
 
 __all__ = ["Villain"]
 
@@ -42,6 +42,7 @@ class Villain(AngleModel):
     updates: ClassVar[tuple[str, ...]] = ("wolff", "swendsen-wang", "metropolis")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_coupling(self.J)
         check_lattice(self.lattice)
 

@@ -1,6 +1,7 @@
 """Pieces of work for processes of this machine, or for the workers of a Dask cluster."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -12,10 +13,11 @@ from typing import NamedTuple, TypeVar
 from .._core.errors import InputError, TopomlError
 from .._core.optional import require
 
-__all__ = ["Progress", "until_finished"]
+__all__ = ["Progress", "check_scheduler", "until_finished"]
 
 Task = TypeVar("Task")
 
+_ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^/\s]+:\d+/?|inproc://\S+")
 _PATIENCE = "10s"  # with a scheduler that does not answer
 _LOSSES = 3  # of workers in a row, with nothing done in between
 
@@ -135,9 +137,20 @@ def _follow(parent: int) -> None:
     threading.Thread(target=watch, daemon=True, name="topoml-watch").start()
 
 
+def check_scheduler(scheduler: str) -> None:
+    """Refuse an address where no scheduler answers."""
+    with _cluster(scheduler):
+        pass
+
+
 @contextmanager
 def _cluster(scheduler: str) -> Iterator[Executor]:
     distributed = require("distributed", extra="cluster")
+    if not (isinstance(scheduler, str) and _ADDRESS.fullmatch(scheduler)):  # it would hang
+        raise InputError(
+            f"`scheduler` is {scheduler!r}; expected the address of a Dask scheduler, "
+            "tcp://HOST:PORT. Start one, which tells its address: dask scheduler."
+        )
     try:
         client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:

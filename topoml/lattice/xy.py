@@ -12,7 +12,7 @@ from ..kernels import angle_models
 from ..kernels import xy as kernels
 from .angle_model import AngleModel, sum_of_bonds
 from .geometry import check_lattice
-from .model import Array, Known, check_update, namespace
+from .model import Array, Known, check_update, namespace, plain_numbers
 
 __all__ = ["XY"]
 
@@ -50,6 +50,7 @@ class XY(AngleModel):
     symmetry: ClassVar[str] = "O(2)"
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         J = self.J
         if isinstance(J, bool) or not isinstance(J, int | float) or not 0 < abs(J) < math.inf:
             raise InputError(f"`J` is {J!r}; expected a finite number other than 0. Try J=1.0.")
