@@ -408,12 +408,23 @@ def test_nothing_is_discarded_through_a_link(tmp_path):
     (path / "L3" / "done").rename(elsewhere)
     (path / "L3" / "done").symlink_to(elsewhere)
     cut_short(path / "L3" / "energy" / "c" / "0" / "0" / "0")
-    before = sorted(elsewhere.rglob("*"))
-    with pytest.raises(
-        InputError, match=r"is a link, which is not followed; .* Remove it yourself"
-    ):
+    (path / "L3" / "thinning" / "zarr.json").write_text("{")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=r"a link, which is not followed; .* Remove it yourself"):
         verify(path, discard=True)
-    assert sorted(elsewhere.rglob("*")) == before
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_nothing_is_discarded_by_attributes_that_are_damaged(tmp_path):
+    """With another number of samples every chunk of configurations looks damaged."""
+    run(tmp_path / "s")
+    file = tmp_path / "s" / "zarr.json"
+    file.write_text(file.read_text().replace('"samples": 12', '"samples": 10'))
+    assert len(verify(tmp_path / "s")) > 2
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=r"zarr.json is not as it was written.* nothing was remov"):
+        verify(tmp_path / "s", discard=True)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_nothing_is_discarded_while_another_run_fills_the_store(tmp_path):

@@ -58,13 +58,12 @@ def verify(
         model: Of a store whose model is none of topoml's; without it a warning tells that energies
             and magnetisations were not compared.
         discard: Remove, after all was read, every chain that has a fault, and files of metadata
-            that have one; of a chain its marks and its state, the rest is written over. What is
-            wrong with ``zarr.json`` in the folder itself is told alone.
+            that have one; of a chain its marks and its state, the rest is written over.
 
     Raises:
         InputError: No such store, another version of the format, or another model; with
-            ``discard`` a store that another run is filling, that is read-only, or that has a link
-            on the way to what is to be removed.
+            ``discard`` a store that another run is filling, that is read-only, whose attributes
+            are damaged, or that has a link on the way to what is to be removed.
     """
     path = check_path("store", path)
     about = attributes(path)
@@ -78,18 +77,22 @@ def verify(
         )
     if not discard:
         return tuple(fault.what for fault in _faults(path, about, model))
+    if not _is_as_written(about):
+        raise InputError(
+            f"`store` is {str(path)!r}, whose zarr.json is not as it was written, so that all else "
+            "may seem damaged; expected it whole. Restore it from a copy: nothing was removed."
+        )
     try:
         with locked(path):
             faults = list(_faults(path, about, model))
-            for file in dict.fromkeys(file for fault in faults for file in fault.cure):
-                _remove(path, file)
+            _remove(path, list(dict.fromkeys(file for fault in faults for file in fault.cure)))
     except OSError as error:
         raise unwritable(path, error) from error
     return tuple(fault.what for fault in faults)
 
 
 def _faults(path: Path, about: Mapping[str, Any], model: Model | None) -> Iterator[_Fault]:
-    if about.get("digest") != digest(about):
+    if not _is_as_written(about):
         yield _Fault("zarr.json is not as it was written: its digest is another")
     groups: dict[int, Group] = {}
     for size in about["sizes"]:
@@ -118,15 +121,21 @@ def _faults(path: Path, about: Mapping[str, Any], model: Model | None) -> Iterat
         yield from (_Fault(what, cure) for what in found)
 
 
-def _remove(path: Path, file: Path) -> None:
-    """A file, or a folder of files, of the store's own."""
-    if file.resolve() != path.resolve() / file.relative_to(path):
-        raise InputError(
-            f"`store` is {str(path)!r}, where {file.relative_to(path)} is a link, which is not "
-            "followed; expected files of its own. Remove it yourself."
-        )
-    for inner in file.iterdir() if file.is_dir() else (file,):
-        inner.unlink(missing_ok=True)
+def _is_as_written(about: Mapping[str, Any]) -> bool:
+    return bool(about.get("digest") == digest(about))
+
+
+def _remove(path: Path, files: list[Path]) -> None:
+    """Files, and folders of files, of the store's own; all of them or, where one is not, none."""
+    for file in files:
+        if file.resolve() != path.resolve() / file.relative_to(path):
+            raise InputError(
+                f"`store` is {str(path)!r}, where {file.relative_to(path)} is a link, which is not "
+                "followed; expected files of its own. Remove it yourself."
+            )
+    for file in files:
+        for inner in file.iterdir() if file.is_dir() else (file,):
+            inner.unlink(missing_ok=True)
 
 
 def _temperature_faults(group: Group, temperatures: list[float]) -> Iterator[_Fault]:
