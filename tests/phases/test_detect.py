@@ -436,6 +436,7 @@ class TestModerateSizes:
         assert found.controls[1].passed
         assert found.controls[2].passed is not False
 
+    @pytest.mark.long
     def test_xy(self):
         t = np.array([0.8, 0.84, 0.86, 0.88, 0.9, 0.92, 0.94, 0.96, 1.0])
         e = simulate(XY(), sizes=[32, 64], temperatures=t, samples=1600, n_chains=16, seed=0)
