@@ -50,9 +50,9 @@ def test_verify(store, capsys):
     assert main(["ensemble", "verify", str(store)]) == 1
     out, err = capsys.readouterr()
     assert out == "L3/energy/c/0/1/0 is missing\n"
-    assert err.startswith("topoml: to mend the store: remove what is damaged by --discard, then")
+    assert err.startswith("topoml: to mend the store: remove what is damaged by --discard, call")
     assert main(["ensemble", "verify", str(store), "--discard"]) == 1
-    assert "what is damaged is removed" in capsys.readouterr().err
+    assert "what can be made anew is removed" in capsys.readouterr().err
     assert main(["simulate", "ising", *ARGUMENTS, "--out", str(store), "--resume"]) == 0
     assert main(["ensemble", "verify", str(store)]) == 0
 
@@ -167,6 +167,15 @@ class TestGrid:
         assert main([*GRID, "--out", str(grid)]) == 2
         assert "Add --resume to go on with it" in capsys.readouterr().err
         assert main([*GRID, "--out", str(grid), "--resume"]) == 0
+
+    def test_export_of_all_or_none(self, grid, tmp_path, capsys):
+        chunk = grid / "field=0.5" / "L4" / "configurations" / "c" / "1" / "0" / "0" / "0" / "0"
+        chunk.write_bytes(b"")
+        out = tmp_path / "npz"
+        for _ in range(2):
+            assert main(["ensemble", "export", str(grid), "--out", str(out)]) == 2
+            assert "1/0/0/0/0 is damaged" in capsys.readouterr().err
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["g"]
 
     def test_info_verify_export(self, grid, tmp_path, capsys):
         capsys.readouterr()

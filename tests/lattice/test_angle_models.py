@@ -239,6 +239,15 @@ def test_heat_bath_of_the_coldest_aligns(t):
     assert e[-1] < -31.999
 
 
+def test_heat_bath_where_the_cosine_of_the_envelope_is_minus_one():
+    """This generator draws a u so close to 1 that 1 - cos(pi u) is 2: no angle to be taken."""
+    bits = np.random.PCG64(1).advance(317206651)
+    spins = np.array([[1.0, 0.0], [1.0, 0.0]])
+    table = np.array([[1, 1], [0, 0]], np.int32)
+    kernels.heat_bath(spins, table, np.empty((0, 0, 2)), 1e17, np.random.Generator(bits))
+    np.testing.assert_allclose(spins, [[1.0, 0.0], [1.0, 0.0]], atol=1e-6)
+
+
 class TestControls:
     """What is wrong on purpose fails."""
 

@@ -235,6 +235,25 @@ class TestVerify:
         assert verify_grid(grid) == ()
         assert chunk.read_bytes() == before
 
+    def test_one_that_cannot_be_mended_does_not_keep_the_others(self, grid):
+        for name in (NAMES[0], NAMES[2]):
+            (chunk,) = (grid / name / "L4" / "energy" / "c" / "1" / "0").iterdir()
+            chunk.write_bytes(b"")
+        file = grid / NAMES[1] / "zarr.json"
+        honest = file.read_text()
+        file.write_text(honest.replace('"attributes": {', '"attributes": {"more": 1,'))
+        found = verify_grid(grid, discard=True)
+        assert [fault.split("/")[0].split(":")[0] for fault in found] == list(NAMES)
+        file.write_text(honest)
+        made(grid)
+        assert verify_grid(grid) == ()
+
+    def test_a_scheduler_that_is_none_begins_no_grid(self, tmp_path):
+        pytest.importorskip("distributed")
+        with pytest.raises(InputError, match="`scheduler` is 'foo'"):
+            made(tmp_path / "g", scheduler="foo")
+        assert not (tmp_path / "g").exists()
+
     def test_another_seed(self, grid):
         text = (grid / "zarr.json").read_text()
         seed = json.loads(text)["attributes"]["seed"]

@@ -260,6 +260,8 @@ def test_no_bar_without_a_terminal(capsys):
         ({"model": Ising}, r"`model` is <class .*Make one: model=Ising\(\)"),
         ({"store": 3}, "`store` is 3; expected the path of a folder"),
         ({"store": ""}, "`store` is ''; expected the path of a folder"),
+        ({"store": "a\0b"}, "`store` is .*; expected the path of a folder"),
+        ({"temperatures": [np.ones(2)]}, "`temperatures` holds array"),
         ({"temperatures": [1, 1.0]}, "`temperatures` lists 1.0 twice"),
         ({"seed": -1}, "`seed` is -1"),
         ({"n_chains": 0}, "`n_chains` is 0"),

@@ -217,6 +217,7 @@ def test_numbers_of_numpy_are_those_of_python(whole, real):
         assert not any(isinstance(v, np.generic) for v in vars(given).values())
     with pytest.raises(InputError, match=r"`q` is 3\.0; expected an integer"):
         Potts(real(3))
+    assert Ising(J=np.longdouble(0.2)) == Ising(J=0.2)
 
 
 def test_every_model_of_topoml_comes_back_from_its_attributes():

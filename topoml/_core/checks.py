@@ -19,8 +19,10 @@ def check_count(name: str, value: object, least: int = 1) -> int:
 
 def check_path(name: str, value: object) -> Path:
     """A path, as a string or as what stands for one."""
-    if isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and str(value):
-        return Path(value)
+    if isinstance(value, str | os.PathLike):
+        text = os.fspath(value)
+        if isinstance(text, str) and text and "\0" not in text:
+            return Path(text)
     raise InputError(f"`{name}` is {value!r}; expected the path of a folder, such as 'runs/xy'.")
 
 

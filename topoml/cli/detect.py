@@ -13,7 +13,7 @@ import topoml
 
 from .._core.errors import InputError
 from .lists import integers, numbers
-from .output import check_folder, write_folder
+from .output import check_folder, write_folder, write_results
 
 __all__ = ["detect"]
 
@@ -78,7 +78,7 @@ def detect(
     seconds = time.perf_counter() - start
     summary = _summary(ensemble, found, seed, seconds)
     if out is not None:
-        write_folder(out, ensemble, found, summary)
+        write_folder(out, lambda folder: write_results(folder, ensemble, found, summary))
     if as_json:
         print(json.dumps(summary, allow_nan=False))
     else:

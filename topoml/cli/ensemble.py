@@ -9,8 +9,7 @@ import typer
 
 import topoml
 
-from .._core.errors import InputError
-from .output import check_folder
+from .output import write_folder
 
 __all__ = ["ensemble"]
 
@@ -76,10 +75,10 @@ def verify(
     if not faults:
         print("whole")
         return
-    done = "what is damaged is removed" if discard else "remove what is damaged by --discard"
+    done = "what can be made anew is removed" if discard else "remove what is damaged by --discard"
     print(
-        f"topoml: to mend the store: {done}, then call topoml simulate with the arguments that "
-        "topoml ensemble info tells, and --resume",
+        f"topoml: to mend the store: {done}, call topoml simulate with the arguments that topoml "
+        "ensemble info tells and --resume (or, with a model of your own, simulate), verify again",
         file=sys.stderr,
     )
     raise typer.Exit(1)
@@ -95,12 +94,13 @@ def export(
     topoml detect reads those of spins on a square lattice.
     """
     stores = {name: topoml.lattice.Ensemble.open(path) for name, path in _stores(store).items()}
-    check_folder(out)
-    try:
+    written: list[Path] = []
+
+    def write(folder: Path) -> None:
         for name, opened in stores.items():
-            for path in topoml.lattice.save_npz(opened, out / name):
-                print(path)
-    except OSError as error:
-        raise InputError(
-            f"`--out` is {str(out)!r}, which cannot be written ({error.strerror or error})."
-        ) from error
+            paths = topoml.lattice.save_npz(opened, folder / name)
+            written.extend(out / path.relative_to(folder) for path in paths)
+
+    write_folder(out, write)
+    for path in written:
+        print(path)

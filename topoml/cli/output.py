@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import topoml
 
 from .._core.errors import InputError
 
-__all__ = ["check_folder", "discard_partial", "write_folder"]
+__all__ = ["check_folder", "discard_partial", "write_folder", "write_results"]
 
 _partial: list[Path] = []  # what is being written
 
@@ -38,8 +39,8 @@ def _home(out: Path) -> Path:
     return out if out.is_dir() else out.absolute().parent
 
 
-def write_folder(out: Path, ensemble: Any, found: Any, summary: dict[str, Any]) -> None:  # noqa: ANN401
-    """Write everything in a folder of its own, then move it to ``out``.
+def write_folder(out: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a folder of its own, then move that to ``out``.
 
     An empty folder that exists is filled, not replaced: it may be somebody's working directory.
     """
@@ -48,8 +49,7 @@ def write_folder(out: Path, ensemble: Any, found: Any, summary: dict[str, Any]) 
     _partial.append(partial)
     try:
         partial.mkdir()
-        _write_numbers(partial, found, summary)
-        _draw(partial, ensemble, found)
+        write(partial)
         if out.is_dir():
             for path in partial.iterdir():
                 _partial.append(out / path.name)
@@ -62,6 +62,12 @@ def write_folder(out: Path, ensemble: Any, found: Any, summary: dict[str, Any]) 
         raise InputError(f"`--out` is {str(out)!r}, which cannot be written: {error}.") from error
     finally:
         discard_partial()
+
+
+def write_results(folder: Path, ensemble: Any, found: Any, summary: dict[str, Any]) -> None:  # noqa: ANN401
+    """What was detected, as numbers and pictures."""
+    _write_numbers(folder, found, summary)
+    _draw(folder, ensemble, found)
 
 
 def discard_partial() -> None:

@@ -269,7 +269,7 @@ def heat_bath(
         while True:
             half = math.sin(0.5 * math.pi * rng.random())
             low = 2.0 * half * half  # 1 - z of the paper, z = cos(pi u)
-            short = excess * low / (2.0 + excess - low)  # 1 - cos f
+            short = excess * low / (2.0 - low + excess)  # 1 - cos f
             ratio = kappa * (excess + short)
             u = rng.random()
             if u < ratio * (2.0 - ratio) or math.log(ratio / u) + 1.0 >= ratio:

@@ -67,7 +67,7 @@ def _cores() -> int:
 def _listed(name: str, values: object) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InputError(f"`{name}` is {values!r}; expected a list of numbers. Use [{values!r}].")
-    listed = list(values)
+    listed = list(np.atleast_1d(values) if isinstance(values, np.ndarray) else values)
     if not listed:
         raise InputError(f"`{name}` is empty; expected at least one number.")
     return listed
@@ -92,7 +92,7 @@ def check_integer(name: str, value: object, least: int, most: int | None = None)
 def _temperature(value: object) -> float:
     number = math.nan
     if isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_):
-        with contextlib.suppress(OverflowError):  # of a large integer
+        with contextlib.suppress(OverflowError, TypeError):  # of large integers, of arrays
             number = float(value)
     if not (0.0 < number < math.inf and 1.0 / number < math.inf):
         raise InputError(

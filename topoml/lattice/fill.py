@@ -56,9 +56,9 @@ def fill(
     progress: bool,
 ) -> None:
     """Create the store or go on with it, until every unit is done."""
-    if scheduler is not None and not (path / "zarr.json").exists():
-        check_scheduler(scheduler)  # before a store is begun
     try:
+        if scheduler is not None and not (path / "zarr.json").exists():
+            check_scheduler(scheduler)  # before a store is begun
         begin(path, about)
         found = attributes(path)
         check_same(path, about, found)

@@ -17,6 +17,7 @@ from .model import Model
 from .simulate import check_simulation, simulate
 from .store import GRID, attributes, other_version, read_attributes, unwritable, write_once
 from .verify import verify
+from .workers import check_scheduler
 
 __all__ = ["is_grid", "members", "open_grid", "simulate_grid", "verify_grid"]
 
@@ -70,6 +71,8 @@ def simulate_grid(
         "members": {n: parameters(m) for n, m in sorted(zip(names, chosen, strict=True))},
     }
     try:
+        if options.get("scheduler") is not None and not (path / "zarr.json").exists():
+            check_scheduler(options["scheduler"])
         write_once(path, json.loads(json.dumps(about)))
     except OSError as error:
         raise unwritable(path, error) from error
@@ -138,8 +141,12 @@ def _faults(path: Path, given: dict[str, Model], discard: bool) -> Iterator[str]
         if found["seed"] != seed:
             yield f"{name}: of seed {found['seed']}; expected {seed}"
         model = given.get(json.dumps(found["parameters"], sort_keys=True))
-        for fault in verify(path / name, model=model, discard=discard):
-            yield f"{name}/{fault}"
+        try:
+            faults = verify(path / name, model=model, discard=discard)
+        except InputError as error:
+            faults = (f": {error}",)
+        for fault in faults:
+            yield f"{name}{fault}" if fault.startswith(":") else f"{name}/{fault}"
 
 
 def is_grid(path: str | os.PathLike[str]) -> bool:

@@ -116,7 +116,8 @@ def plain_numbers(model: object) -> None:
     """Python's numbers in the place of numpy's, in the fields of a frozen dataclass."""
     for name, value in vars(model).items():
         if isinstance(value, np.generic):
-            object.__setattr__(model, name, value.item())
+            plain = float(value) if isinstance(value, np.floating) else value.item()
+            object.__setattr__(model, name, plain)
 
 
 def check_field(name: str, x: object, meaning: str = "", *, n_axes: int = 2) -> None:

@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ __all__ = [
     "Unit",
     "attributes",
     "begin",
+    "check_own",
     "check_same",
     "complete",
     "described",
@@ -261,27 +263,25 @@ def move_new(file: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
             raise
-        os.replace(file, path)  # a file system without links
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))  # a file system without links
+        os.replace(file, path)
         return
     file.unlink()
 
 
 def complete(path: Path, about: Mapping[str, Any]) -> None:
     """Make the arrays that the store does not have."""
-    zarr, codecs = require("zarr"), require("zarr.codecs")
+    zarr = require("zarr")
     for size in about["sizes"]:
         folder = path / f"L{size}"
         if not (folder / "zarr.json").exists():
             zarr.create_group(folder, zarr_format=3)
         for name, array in layout(about, size).items():
             if not (folder / name / "zarr.json").exists():
-                zarr.create_array(
-                    folder / name, shape=array.shape, chunks=array.chunks, dtype=array.dtype,
-                    fill_value=array.fill, dimension_names=array.dimensions, zarr_format=3,
-                    compressors=[codecs.ZstdCodec(level=1), codecs.Crc32cCodec()],
-                )  # fmt: skip
+                _create(folder / name, array)
         if not (folder / "temperature" / "c" / "0").exists():
-            zarr.open_array(folder / "temperature", mode="r+")[:] = about["temperatures"]
+            wanted = layout(about, size)["temperature"]
+            _open_array(path, size, "temperature", wanted, "r+")[:] = about["temperatures"]
 
 
 def is_complete(path: Path, about: Mapping[str, Any]) -> bool:
@@ -297,8 +297,15 @@ def is_complete(path: Path, about: Mapping[str, Any]) -> bool:
 
 def read_attributes(path: Path) -> dict[str, Any]:
     """The attributes of a Zarr group."""
-    if not (path / "zarr.json").is_file():
-        what = "is no store and not a regular file" if path.exists() else "does not exist"
+    try:
+        is_file, exists = (path / "zarr.json").is_file(), path.exists()
+    except OSError as error:
+        raise InputError(
+            f"`store` is {str(path)!r}, which cannot be read ({error.strerror or error}); expected "
+            "a folder, and permission to read it. Grant that (chmod u+rx), or check the path."
+        ) from error
+    if not is_file:
+        what = "is no store and not a regular file" if exists else "does not exist"
         raise InputError(
             f"`store` is {str(path)!r}, which {what}; expected a folder that "
             "simulate(..., store=...) has written. Check the path, or name a new folder."
@@ -433,6 +440,11 @@ class Group:
         """The arrays that have a chunk for each unit, ``done`` apart."""
         return tuple(name for name, array in self.layout.items() if "sample" in array.dimensions)
 
+    @property
+    def of_chains(self) -> tuple[str, ...]:
+        """The arrays that have chunks for each chain."""
+        return tuple(name for name, array in self.layout.items() if "chain" in array.dimensions)
+
     def file(self, name: str, unit: Unit) -> Path:
         """The file of a unit's chunk, or of its chain's in arrays that have no units."""
         dimensions = self.layout[name].dimensions
@@ -452,7 +464,8 @@ class Group:
         return (*grid, slice(unit.unit * each, (unit.unit + 1) * each))
 
     def write(self, name: str, unit: Unit, value: object) -> None:
-        """Write one chunk, whole or not at all, and wait until the disk has it."""
+        """Write one chunk, whole or not at all, and wait until the disk has it; not elsewhere."""
+        check_own(self.path, self.file(name, unit).parent)
         self.arrays[name][self._place(name, unit)] = value
         with self.file(name, unit).open("rb") as file:
             os.fsync(file.fileno())
@@ -470,6 +483,10 @@ class Group:
     def _read(self, name: str, place: Any, where: Path) -> NDArray[Any]:  # noqa: ANN401
         try:
             return np.asarray(self.arrays[name][place])
+        except MemoryError:
+            raise
+        except OSError as error:
+            raise _unreadable(self.path, where, error) from error
         except Exception as error:  # damaged bytes can fail anywhere in the codecs
             raise DamageError(f"{where} is damaged ({_reason(error)})") from error
 
@@ -520,14 +537,38 @@ def metadata_faults(path: Path, about: Mapping[str, Any], size: int) -> Iterator
 def _open_array(path: Path, size: int, name: str, wanted: Array, mode: str) -> Any:  # noqa: ANN401
     zarr = require("zarr")
     folder = path / f"L{size}" / name
+    where = (folder / "zarr.json").relative_to(path)
     _check_metadata(path, folder / "zarr.json", wanted)
     # chunks that hold nothing but the fill value are written, too: a missing one is a fault
     with zarr.config.set({"array.write_empty_chunks": True}):
         try:
-            return zarr.open_array(folder, mode=mode, zarr_format=3)
+            found = zarr.open_array(folder, mode=mode, zarr_format=3)
+        except MemoryError:
+            raise
         except Exception as error:  # of many classes
-            where = (folder / "zarr.json").relative_to(path)
             raise DamageError(f"{where} is damaged ({_reason(error)})") from error
+    if _as_text(found) != _new(wanted):
+        raise DamageError(f"{where} does not fit the store")
+    return found
+
+
+def _create(store: Any, array: Array) -> Any:  # noqa: ANN401 - of zarr, which has no types here
+    codecs = require("zarr.codecs")
+    return require("zarr").create_array(
+        store, shape=array.shape, chunks=array.chunks, dtype=array.dtype, fill_value=array.fill,
+        dimension_names=array.dimensions, zarr_format=3,
+        compressors=[codecs.ZstdCodec(level=1), codecs.Crc32cCodec()],
+    )  # fmt: skip
+
+
+def _as_text(array: Any) -> str:  # noqa: ANN401
+    """All of the metadata of an array, as zarr understands them."""
+    return json.dumps(array.metadata.to_dict(), default=repr, sort_keys=True)
+
+
+@lru_cache(maxsize=64)
+def _new(array: Array) -> str:
+    return _as_text(_create({}, array))
 
 
 def _check_metadata(path: Path, file: Path, wanted: Array) -> None:
@@ -559,6 +600,16 @@ def _check_metadata(path: Path, file: Path, wanted: Array) -> None:
         raise DamageError(f"{where} does not fit the store")
 
 
+def check_own(path: Path, file: Path) -> None:
+    """Refuse what lies, or would lie, behind a link."""
+    where = file.relative_to(path)
+    if file.resolve() != path.resolve() / where:
+        raise InputError(
+            f"`store` is {str(path)!r}, where {where} is a link, or lies behind one, which is not "
+            "followed; expected files of its own. Remove the link yourself."
+        )
+
+
 def _start_of(path: Path, file: Path, most: int, n_read: int = -1) -> bytes:
     """The first bytes of a file of the store's own, no link, of at most so many bytes."""
     where = file.relative_to(path)
@@ -572,7 +623,7 @@ def _start_of(path: Path, file: Path, most: int, n_read: int = -1) -> bytes:
         with file.open("rb") as content:
             return content.read(n_read)
     except OSError as error:
-        raise DamageError(f"{where} cannot be read ({error.strerror or error})") from error
+        raise _unreadable(path, where, error) from error
 
 
 def _zstd_size(start: bytes) -> int:
@@ -606,10 +657,16 @@ def _names(path: Path, folder: Path) -> list[str]:
     try:
         return os.listdir(folder) if folder.is_dir() else []
     except OSError as error:
-        raise InputError(
-            f"`store` is {str(path)!r}, where {folder.relative_to(path)} cannot be read "
-            f"({error.strerror or error}); expected permission to read it. Grant that (chmod u+rx)."
-        ) from error
+        raise _unreadable(path, folder.relative_to(path), error) from error
+
+
+def _unreadable(path: Path, where: Path, error: OSError) -> InputError:
+    """No damage: what is there may be whole."""
+    return InputError(
+        f"`store` is {str(path)!r}, where {where} cannot be read ({error.strerror or error}); "
+        "expected a disk that can be read, and permission. Grant that (chmod -R u+rX), or remove "
+        "what the disk has lost."
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import __version__
 from .._core.checks import check_path
 from .._core.errors import InputError
 from .catalogue import known_model
@@ -18,6 +19,7 @@ from .store import (
     Group,
     Unit,
     attributes,
+    check_own,
     digest,
     locked,
     metadata_faults,
@@ -35,10 +37,11 @@ _TOLERANCE = 1e-5  # per site, absolute: float32 cosines differ that little betw
 
 
 class _Fault(NamedTuple):
-    """What is wrong, and what to remove so that `simulate` makes it anew."""
+    """What is wrong, what to remove so that `simulate` makes it anew, and where it will write."""
 
     what: str
     cure: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
 
 
 def verify(
@@ -51,7 +54,8 @@ def verify(
     together. Memory: one unit.
 
     To mend a store, ``discard`` what is damaged and call `simulate` with the arguments of the
-    store: it makes the same bits.
+    store: it makes the same bits. Then verify again: where metadata are damaged, the chains of that
+    size are not looked at.
 
     Args:
         path: The folder.
@@ -63,7 +67,9 @@ def verify(
     Raises:
         InputError: No such store, another version of the format, or another model; with
             ``discard`` a store that another run is filling, that is read-only, whose attributes
-            are damaged, or that has a link on the way to what is to be removed.
+            are damaged, of another version of topoml, or with a link on the way to what is to be
+            removed or written. Nothing is removed then. A file that cannot be read, which is no
+            damage.
     """
     path = check_path("store", path)
     about = attributes(path)
@@ -77,7 +83,13 @@ def verify(
         )
     if not discard:
         return tuple(fault.what for fault in _faults(path, about, model))
-    if not _is_as_written(about):
+    if about.get("version") != __version__:
+        raise InputError(
+            f"`store` is {str(path)!r}, of topoml {about.get('version')}, which alone makes the "
+            f"same bits anew; expected {__version__} to discard. Use that version: nothing was "
+            "removed."
+        )
+    if about.get("digest") not in (digest(about), None):
         raise InputError(
             f"`store` is {str(path)!r}, whose zarr.json is not as it was written, so that all else "
             "may seem damaged; expected it whole. Restore it from a copy: nothing was removed."
@@ -85,6 +97,8 @@ def verify(
     try:
         with locked(path):
             faults = list(_faults(path, about, model))
+            for folder in {folder for fault in faults for folder in fault.folders}:
+                check_own(path, folder)
             _remove(path, list(dict.fromkeys(file for fault in faults for file in fault.cure)))
     except OSError as error:
         raise unwritable(path, error) from error
@@ -92,7 +106,9 @@ def verify(
 
 
 def _faults(path: Path, about: Mapping[str, Any], model: Model | None) -> Iterator[_Fault]:
-    if not _is_as_written(about):
+    if about.get("digest") is None:
+        yield _Fault("zarr.json has no digest, by which damage to it would be seen")
+    elif about["digest"] != digest(about):
         yield _Fault("zarr.json is not as it was written: its digest is another")
     groups: dict[int, Group] = {}
     for size in about["sizes"]:
@@ -114,25 +130,18 @@ def _faults(path: Path, about: Mapping[str, Any], model: Model | None) -> Iterat
             continue
         group, chain = groups[unit.size], unit._replace(unit=0)
         cure = (group.file("done", chain).parent, group.file("state", chain))
+        folders = tuple(group.file(name, unit).parent for name in group.of_chains)
         t = about["temperatures"][unit.temperature]
         found = unit_faults(group, model, unit, t, (*group.of_samples, "done"))
-        if unit.unit == 0 and chain not in chains:
-            found += _chain_faults(group, chain)
-        yield from (_Fault(what, cure) for what in found)
-
-
-def _is_as_written(about: Mapping[str, Any]) -> bool:
-    return bool(about.get("digest") == digest(about))
+        if unit.unit == 0:
+            found += _chain_faults(group, chain, is_finished=chain not in chains)
+        yield from (_Fault(what, cure, folders) for what in found)
 
 
 def _remove(path: Path, files: list[Path]) -> None:
     """Files, and folders of files, of the store's own; all of them or, where one is not, none."""
     for file in files:
-        if file.resolve() != path.resolve() / file.relative_to(path):
-            raise InputError(
-                f"`store` is {str(path)!r}, where {file.relative_to(path)} is a link, which is not "
-                "followed; expected files of its own. Remove it yourself."
-            )
+        check_own(path, file)
     for file in files:
         for inner in file.iterdir() if file.is_dir() else (file,):
             inner.unlink(missing_ok=True)
@@ -150,8 +159,8 @@ def _temperature_faults(group: Group, temperatures: list[float]) -> Iterator[_Fa
         )
 
 
-def _chain_faults(group: Group, chain: Unit) -> list[str]:
-    names = ("thinning", "autocorrelation_time", "state")
+def _chain_faults(group: Group, chain: Unit, *, is_finished: bool) -> list[str]:
+    names = ("thinning", "autocorrelation_time", "state") if is_finished else ("thinning",)
     values, faults = _chunks(group, chain, names)
     n_units = group.layout["done"].shape[2]
     if "state" in values and int.from_bytes(values["state"][:8].tobytes(), "little") != n_units:

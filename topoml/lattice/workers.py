@@ -153,7 +153,7 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
         )
     try:
         client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(
             f"`scheduler` is {scheduler!r}, which does not answer ({reason}); expected the address "
