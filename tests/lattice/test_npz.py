@@ -14,6 +14,7 @@ import pytest
 
 from topoml._core.errors import InputError
 from topoml.lattice import Ising, from_arrays, load_npz, save_npz, simulate
+from topoml.lattice.store import move_new
 
 SPINS = np.array([[[1, -1], [1, 1]], [[-1, -1], [1, -1]]], np.int8)
 T = np.array([1.0, 2.0])
@@ -121,6 +122,19 @@ class TestSaving:
         with pytest.raises(OSError, match="No space left"):
             save_npz(ensemble, tmp_path)
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_disk_without_links(self, ensemble, tmp_path, monkeypatch):
+        def link(*_):
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", link)
+        (tmp_path / "draft").write_text("new")
+        (tmp_path / "there").write_text("mine")
+        with pytest.raises(FileExistsError):
+            move_new(tmp_path / "draft", tmp_path / "there")
+        assert (tmp_path / "there").read_text() == "mine"
+        assert len(save_npz(ensemble, tmp_path / "a")) == 2
+        assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["L2.npz", "L3.npz"]
 
 
 class TestRefusals:
