@@ -144,9 +144,9 @@ def _faults(path: Path, given: dict[str, Model], discard: bool) -> Iterator[str]
         try:
             faults = verify(path / name, model=model, discard=discard)
         except InputError as error:
-            faults = (f": {error}",)
-        for fault in faults:
-            yield f"{name}{fault}" if fault.startswith(":") else f"{name}/{fault}"
+            yield f"{name}: {error}"
+            continue
+        yield from (f"{name}/{fault}" for fault in faults)
 
 
 def is_grid(path: str | os.PathLike[str]) -> bool:

@@ -538,7 +538,7 @@ def _open_array(path: Path, size: int, name: str, wanted: Array, mode: str) -> A
     zarr = require("zarr")
     folder = path / f"L{size}" / name
     where = (folder / "zarr.json").relative_to(path)
-    _check_metadata(path, folder / "zarr.json", wanted)
+    _check_names(path, folder / "zarr.json", wanted)
     # chunks that hold nothing but the fill value are written, too: a missing one is a fault
     with zarr.config.set({"array.write_empty_chunks": True}):
         try:
@@ -546,6 +546,8 @@ def _open_array(path: Path, size: int, name: str, wanted: Array, mode: str) -> A
         except MemoryError:
             raise
         except Exception as error:  # of many classes
+            if isinstance(error, OSError) and error.errno:  # zarr has some without a number
+                raise _unreadable(path, where, error) from error
             raise DamageError(f"{where} is damaged ({_reason(error)})") from error
     if _as_text(found) != _new(wanted):
         raise DamageError(f"{where} does not fit the store")
@@ -571,42 +573,34 @@ def _new(array: Array) -> str:
     return _as_text(_create({}, array))
 
 
-def _check_metadata(path: Path, file: Path, wanted: Array) -> None:
-    """Before zarr sees them: no other codecs, no other shape, no chunks elsewhere."""
+def _check_names(path: Path, file: Path, wanted: Array) -> None:
+    """Before zarr sees the metadata: nothing that it would load code for."""
     where = file.relative_to(path)
     try:
         found = json.loads(_start_of(path, file, _METADATA_BYTES))
-        facts = (
-            found["shape"],
-            found["chunk_grid"]["configuration"]["chunk_shape"],
+        names = (
             found["data_type"],
-            found["dimension_names"],
             [codec["name"] for codec in found["codecs"]],
             found["chunk_key_encoding"]["name"],
             found.get("storage_transformers", []),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DamageError(f"{where} is damaged ({_reason(error)})") from error
-    expected: tuple[Any, ...] = (
-        list(wanted.shape),
-        list(wanted.chunks),
-        wanted.dtype.name,
-        list(wanted.dimensions),
-        _CODECS,
-        "default",
-        [],
-    )
-    if facts != expected:
+    if names != (wanted.dtype.name, _CODECS, "default", []):
         raise DamageError(f"{where} does not fit the store")
+
+
+def _is_own(path: Path, file: Path) -> bool:
+    """Whether no link leads to it."""
+    return file.resolve() == path.resolve() / file.relative_to(path)
 
 
 def check_own(path: Path, file: Path) -> None:
     """Refuse what lies, or would lie, behind a link."""
-    where = file.relative_to(path)
-    if file.resolve() != path.resolve() / where:
+    if not _is_own(path, file):
         raise InputError(
-            f"`store` is {str(path)!r}, where {where} is a link, or lies behind one, which is not "
-            "followed; expected files of its own. Remove the link yourself."
+            f"`store` is {str(path)!r}, where {file.relative_to(path)} is a link, or lies behind "
+            "one, which is not followed; expected files of its own. Remove the link yourself."
         )
 
 
@@ -616,7 +610,7 @@ def _start_of(path: Path, file: Path, most: int, n_read: int = -1) -> bytes:
     try:
         if not file.is_file():
             raise DamageError(f"{where} is missing")
-        if file.resolve() != path.resolve() / where:
+        if not _is_own(path, file):
             raise DamageError(f"{where} is a link, which is not followed")
         if file.stat().st_size > most:
             raise DamageError(f"{where} has {file.stat().st_size} bytes, more than it can have")
