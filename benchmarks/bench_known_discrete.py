@@ -16,40 +16,26 @@ from timing import keep, machine
 
 from topoml.lattice import Ising, Potts
 
-
-def signs(x):
-    return x[..., None].astype(np.float64)
-
-
-def cells(x):
-    """Of the honeycomb: the two spins of a cell together."""
-    return x.mean(-1, dtype=np.float64)[..., None]
-
-
-def indicators(q):
-    return lambda x: (x[..., None] == np.arange(q)) - 1.0 / q
-
-
 SMALL, LARGE = (8, 16), (16, 32, 64)
-# model, order parameter, sizes, those of the quick form, samples
+# model, sizes, those of the quick form, samples
 ROWS = {
-    "Ising, square": (Ising(), signs, LARGE, SMALL, 6400),
-    "Ising, triangular": (Ising(lattice="triangular"), signs, LARGE, SMALL, 6400),
-    "Ising, honeycomb": (Ising(lattice="honeycomb"), cells, LARGE, SMALL, 6400),
-    "Ising, cubic": (Ising(lattice="cubic"), signs, (8, 12, 16, 24), (4, 8), 6400),
-    "Potts 3": (Potts(3), indicators(3), LARGE, SMALL, 6400),
-    "Potts 4": (Potts(4), indicators(4), LARGE, SMALL, 6400),
+    "Ising, square": (Ising(), LARGE, SMALL, 6400),
+    "Ising, triangular": (Ising(lattice="triangular"), LARGE, SMALL, 6400),
+    "Ising, honeycomb": (Ising(lattice="honeycomb"), LARGE, SMALL, 6400),
+    "Ising, cubic": (Ising(lattice="cubic"), (8, 12, 16, 24), (4, 8), 6400),
+    "Potts 3": (Potts(3), LARGE, SMALL, 6400),
+    "Potts 4": (Potts(4), LARGE, SMALL, 6400),
 }
 # q = 4: above T_c Binder's cumulant dips as at a transition of first order, and need not cross
 LEADS = {"Potts 4": "correlation length"}
 
 
 def row(name, quick):
-    model, order, sizes, few, samples = ROWS[name]
+    model, sizes, few, samples = ROWS[name]
     width = 0.04 if quick else 0.02
     around = model.known_transition.value * (1 + width * np.linspace(-1, 1, 7))
     return crossing(
-        model, few if quick else sizes, [round(float(t), 5) for t in around], order,
+        model, few if quick else sizes, [round(float(t), 5) for t in around],
         samples=samples, lead=LEADS.get(name, "Binder cumulant"),
     )  # fmt: skip
 
@@ -57,7 +43,7 @@ def row(name, quick):
 def chain():
     """Where there is none: temperatures at which the longest correlation is as long as a size."""
     return crossing(
-        Ising(lattice="chain"), (16, 32), [0.4, 0.6, 0.8, 1.0, 1.2, 1.5], signs, samples=1600,
+        Ising(lattice="chain"), (16, 32), [0.4, 0.6, 0.8, 1.0, 1.2, 1.5], samples=1600,
         lead="Binder cumulant",
     )  # fmt: skip
 

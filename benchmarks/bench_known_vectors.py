@@ -26,17 +26,6 @@ LIEB = (4 / 3) ** 1.5
 CUBIC = Heisenberg(lattice="cubic")
 
 
-def directions(x):
-    return x.astype(np.float64)
-
-
-def tensors(x):
-    """s s^T - 1 / 3 of axes, as vectors."""
-    x = x.astype(np.float64)
-    q = x[..., :, None] * x[..., None, :] - np.eye(3) / 3
-    return q.reshape(*x.shape[:-1], 9)
-
-
 def log_states(size, samples, *, n_nodes=32, n_chains=16, seed=2):
     """ln Z of ice on size x size sites, and its error, from the energies of the F model.
 
@@ -76,17 +65,17 @@ def rows(quick):
     """The table, one row at a time."""
     if quick:
         t = np.linspace(1.38, 1.50, 7)
-        yield crossing(CUBIC, (4, 8), t, directions, samples=1600, lead=NAMES[1])
+        yield crossing(CUBIC, (4, 8), t, samples=1600, lead=NAMES[1])
         t = np.linspace(0.5, 1.1, 7)
-        yield crossing(Heisenberg(), (8, 16), t, directions, samples=800, lead=NAMES[0])
+        yield crossing(Heisenberg(), (8, 16), t, samples=800, lead=NAMES[0])
         yield ice(4, 8, 800)
         return
     t = np.linspace(1.415, 1.471, 9)
-    yield crossing(CUBIC, (6, 8, 12, 16, 24), t, directions, samples=3200, lead=NAMES[1])
+    yield crossing(CUBIC, (6, 8, 12, 16, 24), t, samples=3200, lead=NAMES[1])
     t = np.linspace(0.45, 1.05, 9)
-    yield crossing(Heisenberg(), (16, 32, 64), t, directions, samples=3200, lead=NAMES[0])
+    yield crossing(Heisenberg(), (16, 32, 64), t, samples=3200, lead=NAMES[0])
     t = np.linspace(1.105, 1.14, 9)
-    yield crossing(LebwohlLasher(), (6, 8, 12, 16), t, tensors, samples=4800, lead=NAMES[1])
+    yield crossing(LebwohlLasher(), (6, 8, 12, 16), t, samples=4800, lead=NAMES[1])
     yield ice(16, 32, 6400)
 
 

@@ -13,10 +13,8 @@ Corrections to scaling are in none of them. `pytest benchmarks` runs tiny versio
 """
 
 import argparse
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -26,45 +24,10 @@ from timing import keep, machine
 from topoml.lattice import XY, GeneralizedXY, Known, Villain, simulate
 from topoml.phases import yardstick
 from topoml.phases.crossing import cross
-from topoml.phases.observables import columns_of, curves_of
+from topoml.phases.observables import CorrelationLength, OrderParameter, columns_of, curves_of
 from topoml.phases.resampling import block_means
 
 N_REPLICATES = 400
-_AT_ONCE = 2**20  # sites
-
-
-@dataclass(frozen=True)
-class PhaseFactor:
-    r"""Of :math:`\psi = e^{i q \theta}` on L x ... x L sites: :math:`\xi_2 / L`, Binder cumulant.
-
-    Columns |mean psi|^2, its square, and the same at k = 2 pi / L, mean over the axes.
-    """
-
-    size: int
-    q: int = 1
-
-    @property
-    def names(self):
-        return ("correlation length over L", "Binder cumulant")
-
-    def columns(self, x):
-        at_once = max(1, _AT_ONCE // math.prod(x.shape[1:]))
-        parts = [self._columns(x[i : i + at_once]) for i in range(0, len(x), at_once)]
-        return np.concatenate(parts)
-
-    def _columns(self, x):
-        psi = np.exp(1j * self.q * x.astype(np.float64))
-        sites, axes = tuple(range(1, x.ndim)), range(1, x.ndim)
-        wave = np.exp(2j * np.pi * np.arange(self.size) / self.size)
-        square = np.abs(psi.mean(sites)) ** 2
-        lines = [psi.mean(tuple(a for a in sites if a != axis)) for axis in axes]
-        at_one = np.mean([np.abs(line @ wave / self.size) ** 2 for line in lines], axis=0)
-        return np.stack([square, square**2, at_one], -1)
-
-    def values(self, mean, temperature):
-        ratio = np.sqrt(np.maximum(mean[..., 0] / mean[..., 2] - 1.0, 0.0))
-        length = ratio / (2 * self.size * math.sin(math.pi / self.size))
-        return np.stack([length, 1.0 - mean[..., 1] / (3.0 * mean[..., 0] ** 2)], -1)
 
 
 class Row(NamedTuple):
@@ -84,7 +47,7 @@ def crossing(model, sizes, temperatures, samples, seed, known):
     rng = np.random.default_rng(seed)
     curves = []
     for size in sizes:
-        observable = PhaseFactor(size)
+        observable = CorrelationLength(OrderParameter.of(ensemble), size, model.lattice)
         blocks = {t: block_means(c) for t, c in columns_of(ensemble, observable, size).items()}
         curves.append(curves_of(observable, size, blocks, n_replicates=N_REPLICATES, rng=rng)[0])
     found = cross(*curves)

@@ -264,6 +264,17 @@ def test_exact_temperatures():
         "clock 4": 1.1345926571,
     }
     assert found == pytest.approx(expected, abs=1e-10)
+    for q, value in (
+        (2, 1.1345926571),
+        (3, 0.9949728611),
+        (4, 0.9102392266),
+        (5, 0.8515283616),
+        (6, 0.8076068036),
+        (7, 0.7730589182),
+        (8, 0.7449044551),
+        (9, 0.7213475204),
+    ):
+        assert Potts(q, J=2.0).known_transition.value == pytest.approx(2 * value, abs=2e-10)
     assert Ising(lattice="chain").known_transition is None
     assert Ising(lattice="hypercubic").known_transition is None
     assert Ising(field=0.1).known_transition is None
@@ -289,3 +300,16 @@ def test_exact_temperatures():
 def test_bad_models(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_exact_energies_of_potts():
+    """Of the reference tables."""
+    table = {5: 0.0529188, 6: 0.2014641, 7: 0.3532768, 8: 0.4863581, 10: 0.6960494}
+    for q, latent in table.items():
+        assert Potts(q).latent_heat == pytest.approx(latent, abs=1e-7)
+        assert Potts(q, J=3.0).latent_heat == pytest.approx(3 * latent, abs=3e-7)
+        assert Potts(q, J=3.0).critical_energy == pytest.approx(-3 * (1 + q**-0.5), abs=1e-12)
+    assert [Potts(q).latent_heat for q in (2, 3, 4)] == [0, 0, 0]
+    assert Potts(2).critical_energy == pytest.approx(-1 - math.sqrt(2) / 2)  # half of Ising's, -1
+    for fact in ("latent_heat", "critical_energy"):
+        assert getattr(Potts(5, lattice="triangular"), fact) is None

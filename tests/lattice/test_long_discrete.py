@@ -1,4 +1,5 @@
-"""Ising and Potts models against exact values to a part in a thousand; `pytest --long`, 40 minutes.
+"""Ising and Potts models against exact values to a part in a thousand; `pytest --long`, 130 minutes,
+of which the latent heat of q = 6 takes 90.
 
 Each number lies within four of its errors, and these are at most 1e-3 of it, for specific heats
 1e-2. Errors are those of independent chains.
@@ -110,14 +111,14 @@ def energies(model, size, start, n_chains, sweeps, seed):
 @pytest.mark.parametrize("start", ["ordered", "random"])
 @pytest.mark.parametrize(
     ("q", "size", "n_chains", "sweeps"),
-    [(10, 160, 16, 18000), (8, 256, 24, 18000), (7, 480, 16, 9000)],
+    [(10, 160, 16, 18000), (8, 256, 24, 18000), (7, 480, 16, 9000), (6, 1440, 8, 12000)],
 )
 def test_latent_heat_of_potts(q, size, n_chains, sweeps, start):
     """Both phases at T_c from starts of their own, which they do not leave.
 
-    Sides of 15, 11 and 10 correlation lengths.
+    Sides of 15, 11, 10 and 9 correlation lengths; at 6 the ordered phase is found too low.
     """
-    latent = {10: 0.6960494, 8: 0.4863581, 7: 0.3532768}[q]
+    latent = {10: 0.6960494, 8: 0.4863581, 7: 0.3532768, 6: 0.2014641}[q]
     exact = -(1 + 1 / math.sqrt(q)) + (latent / 2 if start == "random" else -latent / 2)
     check(energies(Potts(q), size, start, n_chains, sweeps, 51), exact, 1e-3)
 

@@ -11,7 +11,10 @@ from topoml._core.errors import InputError
 from topoml.lattice import (
     XY,
     Ensemble,
+    FullyFrustratedXY,
     Ising,
+    LebwohlLasher,
+    Potts,
     Villain,
     from_arrays,
     helicity_modulus,
@@ -176,14 +179,103 @@ class TestCorrelationLength:
             estimates.correlation_length(e, size=6, temperature=1.0)
 
 
-def test_other_lattices_are_refused():
-    """Two axes of a triangular lattice are no square; averages over all sites do not mind."""
-    x = np.random.default_rng(0).normal(size=(8, 100, 4, 4))
-    e = Ensemble({4: {1.0: x}}, "circle", model=XY(lattice="triangular"))
-    for average in (estimates.correlation_length, estimates.helicity_modulus):
-        with pytest.raises(InputError, match="expected 'square'"):
-            average(e, size=4, temperature=1.0)
-    assert estimates.magnetisation(e, size=4, temperature=1.0).value > 0
+def other(lattice, manifold="circle", model=None):
+    """Two chains of noise that is correlated along all axes, on a lattice."""
+    rng = np.random.default_rng(5)
+    shape = (6, 6, 2) if lattice == "honeycomb" else (6, 6, 6) if lattice == "cubic" else (6, 6)
+    x = rng.normal(size=(8, 100, *(1 for _ in shape))) + rng.normal(size=(8, 100, *shape))
+    return x, Ensemble({6: {1.0: x}}, manifold, model=model)
+
+
+class TestOtherLattices:
+    @pytest.mark.parametrize("lattice", ["triangular", "honeycomb", "cubic"])
+    def test_by_the_model(self, lattice):
+        x, e = other(lattice, model=XY(lattice=lattice))
+        at = {"size": 6, "temperature": 1.0}
+        length = second_moment_correlation_length(x, manifold="circle", lattice=lattice)
+        assert estimates.correlation_length(e, **at).value == pytest.approx(float(length))
+        modulus = helicity_modulus(x, 1.0, lattice=lattice)
+        assert estimates.helicity_modulus(e, **at).value == pytest.approx(float(modulus))
+        bare = (
+            estimates.correlation_length(replace(e, model=XY()), **at, check=False)
+            if (lattice == "triangular")
+            else None
+        )
+        assert bare is None or bare.value != pytest.approx(float(length))  # the control
+
+    def test_by_the_axes_without_a_model(self):
+        x, e = other("cubic", "real")
+        length = second_moment_correlation_length(x, lattice="cubic")
+        found = estimates.correlation_length(e, size=6, temperature=1.0)
+        assert found.value == pytest.approx(float(length))
+        five = Ensemble({2: {1.0: np.ones((8, 100, 2, 2, 2, 2, 2))}}, "real")
+        with pytest.raises(InputError, match="has fields of 5 axes; expected 1 to 4"):
+            estimates.correlation_length(five, size=2, temperature=1.0)
+
+    def test_villain_and_frustrated(self):
+        x, e = other("square", model=Villain(1.5))
+        c, s = Villain(1.5).helicity_terms(x, temperature=1.0)
+        at = {"size": 6, "temperature": 1.0}
+        found = estimates.helicity_modulus(e, **at)
+        assert found.value == pytest.approx(c.mean() - s.mean())
+        c, s = FullyFrustratedXY().helicity_terms(x)
+        found = estimates.helicity_modulus(replace(e, model=FullyFrustratedXY()), **at)
+        assert found.value == pytest.approx(c.mean() - s.mean())
+        with pytest.raises(InputError, match=r"and J is 1\.0; expected angles of an XY model"):
+            estimates.helicity_modulus(e, **at, J=1.0)
+
+
+class TestHarmonics:
+    """Of nematics: theta or theta + pi at random, about one axis."""
+
+    def test_of_angles(self):
+        rng = np.random.default_rng(6)
+        axis = rng.normal(0, 2, (8, 100, 1, 1))
+        x = axis + rng.normal(0, 0.3, (8, 100, 6, 6)) + np.pi * rng.integers(0, 2, (8, 100, 6, 6))
+        e = Ensemble({6: {1.0: x}}, "circle")
+        doubled = Ensemble({6: {1.0: 2 * x}}, "circle")
+        at = {"size": 6, "temperature": 1.0}
+        for average in (
+            estimates.magnetisation, estimates.susceptibility, estimates.binder_cumulant,
+            estimates.correlation_length,
+        ):  # fmt: skip
+            assert average(e, harmonic=2, **at) == average(doubled, **at)
+        assert estimates.magnetisation(e, harmonic=2, **at).value > 0.8
+        assert estimates.magnetisation(e, **at).value < 0.2  # the control
+        with pytest.raises(InputError, match="`harmonic` is 2 for spins on 'real'"):
+            estimates.magnetisation(ising(), harmonic=2, **AT)
+        for wrong in (0, 1.5, True):
+            with pytest.raises(InputError, match=f"`harmonic` is {wrong}; expected an integer"):
+                estimates.magnetisation(e, harmonic=wrong, **at)
+
+    def test_of_axes(self):
+        """The sign of a vector means nothing; |m|^2 is 3/2 tr Q^2, from one eigenvalue here."""
+        rng = np.random.default_rng(7)
+        sign = rng.choice([-1, 1], (8, 100, 4, 4, 4, 1))
+        z = np.broadcast_to([0.0, 0, 1], (*sign.shape[:-1], 3)) * sign
+        e = Ensemble({4: {1.0: z}}, "projective", model=LebwohlLasher())
+        at = {"size": 4, "temperature": 1.0}
+        assert estimates.magnetisation(e, check=False, **at).value == pytest.approx(1)
+        v = rng.normal(size=(8, 100, 4, 4, 4, 3)) + 2 * rng.normal(size=(8, 100, 1, 1, 1, 3))
+        v /= np.linalg.norm(v, axis=-1, keepdims=True)
+        e = Ensemble({4: {1.0: v * sign}}, "projective", model=LebwohlLasher())
+        q = (v[..., :, None] * v[..., None, :] - np.eye(3) / 3).reshape(*v.shape[:-1], 9)
+        expected = np.sqrt(1.5 * (q.mean((2, 3, 4)) ** 2).sum(-1)).mean()
+        assert estimates.magnetisation(e, **at).value == pytest.approx(expected)
+        length = second_moment_correlation_length(q, manifold="sphere", lattice="cubic")
+        found = estimates.correlation_length(e, **at)
+        assert found.value == pytest.approx(float(length))
+
+    def test_correlation_length_of_labels(self):
+        """That of the unit vectors to the corners of a simplex."""
+        rng = np.random.default_rng(8)
+        x = np.where(rng.random((8, 100, 6, 6)) < 0.5, rng.integers(0, 4, (8, 100, 1, 1)),
+                     rng.integers(0, 4, (8, 100, 6, 6)))  # fmt: skip
+        e = Ensemble({6: {1.0: x}}, "discrete", model=Potts(4))
+        corners = (np.eye(4) - 0.25)[x]
+        length = second_moment_correlation_length(corners, manifold="sphere")
+        found = estimates.correlation_length(e, size=6, temperature=1.0)
+        assert found.value == pytest.approx(float(length))
 
 
 class TestOrderParameters:

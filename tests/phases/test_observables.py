@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from topoml._core.errors import InputError
-from topoml.lattice import Ensemble, from_arrays
+from topoml.lattice import XY, Ensemble, from_arrays
 from topoml.phases import observables
 from topoml.phases.observables import (
     Binder,
@@ -36,12 +36,16 @@ REAL, POTTS = OrderParameter("real"), OrderParameter("discrete", 3)
 
 OF_ANGLES = [
     SpinBlocks(CIRCLE, GRID),
-    Helicity(1.3),
-    CorrelationLength("circle", SIZE),
+    Helicity(XY(1.3)),
+    CorrelationLength(OrderParameter("circle"), SIZE),
     Binder(CIRCLE),
 ]
-OF_VECTORS = [SpinBlocks(SPHERE, GRID), CorrelationLength("sphere", SIZE), Binder(SPHERE)]
-OF_SCALARS = [ScalarBlocks(REAL, GRID), CorrelationLength("real", SIZE), Binder(REAL)]
+OF_VECTORS = [SpinBlocks(SPHERE, GRID), CorrelationLength(SPHERE, SIZE), Binder(SPHERE)]
+OF_SCALARS = [
+    ScalarBlocks(REAL, GRID),
+    CorrelationLength(OrderParameter("real"), SIZE),
+    Binder(REAL),
+]
 OF_LABELS = [ScalarBlocks(POTTS, GRID), Binder(POTTS)]
 
 
@@ -241,7 +245,7 @@ class TestPlainFormulas:
                 c, s = np.cos(difference).sum(), np.sin(difference).sum()
                 per_axis.append((J * c - J**2 * s**2 / T) / field.size / T)
             total.append(np.mean(per_axis))
-        observable = Helicity(J)
+        observable = Helicity(XY(J))
         found = observable.values(observable.columns(x).mean(0), np.array(T))
         np.testing.assert_allclose(found, [np.mean(total)], rtol=1e-12)
 
@@ -253,12 +257,12 @@ class TestPlainFormulas:
         factor = sum(np.abs(np.fft.fft2(p)) ** 2 for p in parts).mean(0) / SIZE**2
         ratio = factor[0, 0] / ((factor[0, 1] + factor[1, 0]) / 2)
         expected = math.sqrt(ratio - 1) / (2 * math.sin(math.pi / SIZE)) / SIZE
-        observable = CorrelationLength(manifold, SIZE)
+        observable = CorrelationLength(OrderParameter(manifold), SIZE)
         found = observable.values(observable.columns(x).mean(0), np.ones(()))
         np.testing.assert_allclose(found, [expected], rtol=1e-10)
 
     def test_correlation_length_of_noise_is_zero(self):
-        observable = CorrelationLength("real", SIZE)
+        observable = CorrelationLength(OrderParameter("real"), SIZE)
         np.testing.assert_array_equal(observable.values(np.array([1.0, 2.0]), np.ones(())), [0.0])
 
 
@@ -418,7 +422,9 @@ class TestCurvesOf:
 
     def test_temperature_enters(self):
         blocks = {t: np.ones((4, 2)) for t in (1.0, 2.0)}
-        (curve,) = curves_of(Helicity(1.0), 8, blocks, n_replicates=2, rng=np.random.default_rng(0))
+        (curve,) = curves_of(
+            Helicity(XY()), 8, blocks, n_replicates=2, rng=np.random.default_rng(0)
+        )
         np.testing.assert_allclose(curve.value, [0.0, 0.25])
         np.testing.assert_allclose(curve.replicates, [[0.0, 0.25]] * 2)
 

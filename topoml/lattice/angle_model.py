@@ -3,7 +3,7 @@
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._core.errors import InputError
 from ..kernels import angle_models as kernels
-from .geometry import OnLattice, lattice_of, n_axes, pairs
+from .geometry import OnLattice, bond_vectors, lattice_of, n_axes, pairs, site_volume
 from .model import Array, cast_like, check_field, check_update, namespace
 
 __all__ = ["AngleModel", "check_number", "sum_of_bonds"]
@@ -42,6 +42,68 @@ class AngleModel(OnLattice, ABC):
     @abstractmethod
     def _law(self, temperature: float) -> kernels.Law:
         """Bond energy over T, as the kernels have it."""
+
+    def _derivatives(self, d: Any, temperature: float | None) -> tuple[Any, Any]:  # noqa: ANN401
+        """The first and the second of the energy of a bond, by its angle d."""
+        raise InputError(
+            f"`model` is {self!r}; expected one whose bond energy has two derivatives, which the"
+            " helicity modulus is made of."
+        )
+
+    def _bond_angles(self, theta: Array) -> Iterator[Array]:
+        """Of all bonds, one kind of bond at a time, as `pairs` has them."""
+        for a, b in pairs(theta, self.lattice):
+            yield b - a
+
+    def helicity_terms(
+        self, configurations: Array, *, temperature: float | None = None
+    ) -> tuple[Array, Array]:
+        r"""The two terms of the helicity modulus, so that it is <c> - <s> / T; mean over axes.
+
+        .. math:: c = \frac{1}{d V} \sum_{\langle ij \rangle} V''(\theta_{ij}), \qquad
+                  s = \frac{1}{d V} \Big| \sum_{\langle ij \rangle} V'(\theta_{ij})\,
+                  \hat e_{ij} \Big|^2
+
+        with the bond energies V, the unit vectors :math:`\hat e` along the bonds and the volume V
+        (area, length) of the lattice in d dimensions, bonds of length 1: on every planar lattice
+        the modulus jumps at T_BKT from 2 T / pi to 0.
+
+        Args:
+            configurations: Angles (*batch, *shape), radians; numpy in, numpy out, and a torch
+                tensor stays on its device, with gradients.
+            temperature: That of the weight, for `Villain` alone, whose bond energy depends on it.
+
+        Returns:
+            c in the unit of J and s in its square, each (*batch,), in the dtype of the angles.
+
+        Raises:
+            InputError: A model whose bond energy has no derivatives (`ConstrainedXY`).
+
+        Source: Teitel & Jayaprakash, Phys. Rev. B 27, 598 (1983), on the square lattice.
+
+        Example:
+            >>> from topoml.lattice import XY
+            >>> c, s = XY(lattice="triangular").helicity_terms(np.zeros((3, 3)))
+            >>> float(c.round(4)), float(s)  # the square root of 3
+            (1.7321, 0.0)
+        """
+        n, float64 = n_axes(self.lattice), namespace(configurations).float64
+        check_field("configurations", configurations, " of angles", n_axes=n)
+        vectors = bond_vectors(self.lattice)
+        curvature: Any = 0.0
+        current: list[Any] = [0.0] * vectors.shape[1]
+        for d, vector in zip(self._bond_angles(configurations), vectors.tolist(), strict=True):
+            first, second = self._derivatives(d, temperature)
+            axes = tuple(range(configurations.ndim - n, d.ndim))
+            curvature = curvature + second.sum(axes, dtype=float64)
+            slope = first.sum(axes, dtype=float64)
+            current = [total + e * slope for total, e in zip(current, vector, strict=True)]
+        square = reduce(operator.add, (total**2 for total in current))
+        sites = self.n_sites(tuple(configurations.shape[configurations.ndim - n :]))
+        volume = len(current) * (sites * site_volume(self.lattice))
+        c: Array = cast_like(curvature / volume, configurations)
+        s: Array = cast_like(square / volume, configurations)
+        return c, s
 
     def _width(self, temperature: float, z: int) -> float:
         """Largest turn that Metropolis proposes besides jumps, radians; fixed beforehand.

@@ -1,9 +1,10 @@
 """The fully frustrated XY model."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,19 @@ class FullyFrustratedXY(AngleModel):
         """Of a configuration: (L, L), L even."""
         _check_even((size, size))
         return (size, size)
+
+    def _derivatives(self, d: Any, temperature: float | None) -> tuple[Any, Any]:  # noqa: ANN401
+        xp = namespace(d)
+        return self.J * xp.sin(d), self.J * xp.cos(d)
+
+    def _bond_angles(self, theta: Array) -> Iterator[Array]:
+        """Less the connection, in the precision of the angles."""
+        xp, field = namespace(theta), cast(Any, theta)
+        shape = tuple(theta.shape[-2:])
+        device = {} if xp is np else {"device": field.device}
+        connection = xp.asarray(self.connection(shape, np.float64), **device)
+        for d, A in zip(super()._bond_angles(theta), connection, strict=True):
+            yield d - cast_like(A, d)
 
     def _law(self, temperature: float) -> kernels.Law:
         return kernels.COSINE, self.J / temperature, 0.0, 1

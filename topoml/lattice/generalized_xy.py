@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .._core.errors import InputError
 from ..kernels import angle_models as kernels
@@ -86,6 +86,11 @@ class GeneralizedXY(AngleModel):
             self.lattice,
             scale=-1.0,
         )
+
+    def _derivatives(self, d: Any, temperature: float | None) -> tuple[Any, Any]:  # noqa: ANN401
+        xp, delta, q = namespace(d), self.delta, self.q
+        first = delta * xp.sin(d) + (1.0 - delta) * q * xp.sin(q * d)
+        return first, delta * xp.cos(d) + (1.0 - delta) * q**2 * xp.cos(q * d)
 
     def _law(self, temperature: float) -> kernels.Law:
         return kernels.GENERALIZED, 1.0 / temperature, float(self.delta), self.q

@@ -19,11 +19,14 @@ __all__ = [
     "Lattice",
     "OnLattice",
     "Triangular",
+    "bond_vectors",
     "check_lattice",
     "lattice_of",
+    "longest_waves",
     "n_axes",
     "pairs",
     "shape_of",
+    "site_volume",
 ]
 
 _HYPERCUBIC = {"chain": 1, "square": 2, "cubic": 3, "hypercubic": 4}
@@ -243,6 +246,44 @@ def pairs(x: Array, name: str, *, components: int = 0) -> Iterator[tuple[Array, 
     for step in _steps(name):
         axes = tuple(a - n - components for a in range(n) if step[a])
         yield x, roll(x, (-1,) * len(axes), axes)
+
+
+def bond_vectors(name: str) -> NDArray[np.float64]:
+    """Unit vectors along the bonds in space, (kinds, dimension), in the order of `pairs`.
+
+    Example:
+        >>> bond_vectors("triangular").round(3)
+        array([[ 1.   ,  0.   ],
+               [-0.5  ,  0.866],
+               [ 0.5  ,  0.866]])
+    """
+    if name == "honeycomb":
+        turn = 2.0 * math.pi / 3.0 * np.arange(3)
+        return np.stack([np.cos(turn), np.sin(turn)], -1)
+    if name == "triangular":
+        half = math.sqrt(3.0) / 2.0
+        return np.array([[1.0, 0.0], [-0.5, half], [0.5, half]])
+    return np.eye(n_axes(name))
+
+
+def site_volume(name: str) -> float:
+    """Volume of space, or area, for each site, with bonds of length 1."""
+    check_lattice(name)
+    return {"triangular": math.sqrt(3.0) / 2.0, "honeycomb": 0.75 * math.sqrt(3.0)}.get(name, 1.0)
+
+
+def longest_waves(name: str) -> tuple[tuple[float, ...], ...]:
+    r"""The longest waves of a lattice of equal sides, up to their sign, equivalent by symmetry.
+
+    Of each the phases, in :math:`2 \pi / L`, of a step along the axes of the array; on the
+    honeycomb the last is that from the first to the second site of a cell.
+    """
+    if name == "triangular":
+        return (1, 0), (0, 1), (1, -1)
+    if name == "honeycomb":
+        return (1, 0, 1 / 3), (0, 1, 1 / 3), (1, 1, 2 / 3)
+    n = n_axes(name)
+    return tuple(tuple(int(a == b) for a in range(n)) for b in reversed(range(n)))
 
 
 class OnLattice:

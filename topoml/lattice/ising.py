@@ -150,8 +150,8 @@ class PlusMinusJ(OnLattice):
 
     J_ij = -1 with probability p, else +1 (J = 1, k_B = 1). The bonds belong to the model: they are
     drawn from ``realisation`` for each shape, and the same arguments give the same ones. Updates:
-    "metropolis", "heat bath"; clusters percolate far above any order. `tempering` reaches low
-    temperatures.
+    "metropolis", "heat bath", and clusters, which percolate far above any order. `tempering`
+    reaches low temperatures.
 
     Args:
         p: Probability of an antiferromagnetic bond, 0 to 1; 1/2 is the Edwards-Anderson model.

@@ -96,6 +96,38 @@ class Potts(_States):
         value = self.J / math.log1p(math.sqrt(self.q))
         return Known(value, None, "Wu, Rev. Mod. Phys. 54, 235 (1982), by duality")
 
+    @property
+    def critical_energy(self) -> float | None:
+        r"""Energy per site at T_c, exact on the square lattice: :math:`-J (1 + 1 / \sqrt q)`.
+
+        Where the transition is of first order, the mean of those of the two phases. None on other
+        lattices. Source: Wu, Rev. Mod. Phys. 54, 235 (1982), by duality.
+        """
+        return None if self.lattice != "square" else -self.J * (1.0 + 1.0 / math.sqrt(self.q))
+
+    @property
+    def latent_heat(self) -> float | None:
+        r"""Energies per site at T_c, disordered less ordered, exact on the square lattice.
+
+        .. math:: 2 J \left(1 + \frac{1}{\sqrt q}\right) \tanh \frac{\theta}{2}
+                  \prod_{n=1}^\infty \tanh^2 n \theta, \qquad 2 \cosh \theta = \sqrt q
+
+        0 for q up to 4; None on other lattices. Source: Baxter, J. Phys. C 6, L445 (1973).
+
+        Example:
+            >>> round(Potts(10).latent_heat, 7)
+            0.6960494
+        """
+        if self.lattice != "square":
+            return None
+        if self.q <= 4:
+            return 0.0
+        theta = math.acosh(math.sqrt(self.q) / 2.0)
+        most = math.ceil(20.0 / theta)  # tanh is 1 beyond
+        product = math.prod(math.tanh(n * theta) ** 2 for n in range(1, most + 1))
+        scale = 2.0 * self.J * (1.0 + 1.0 / math.sqrt(self.q))
+        return scale * math.tanh(theta / 2.0) * product
+
     def energy(self, configurations: Array) -> Array:
         """Total energy in the unit of J, shape (*batch,), of states (*batch, *shape).
 

@@ -1,6 +1,7 @@
 """The Villain model."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -79,26 +80,43 @@ class Villain(AngleModel):
             configurations: Angles, radians; the result has their dtype.
             temperature: That of the weight, in the unit of J.
         """
+
+        def mean_square(d: Any) -> Any:  # noqa: ANN401
+            weight: Any = 0.0
+            total: Any = 0.0
+            for w, x in self._images(d, temperature):
+                weight, total = weight + w, total + w * x**2
+            return total / weight
+
+        return sum_of_bonds(mean_square, configurations, self.lattice, scale=0.5 * self.J)
+
+    def _images(self, d: Any, temperature: float | None) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
+        """Weights and angles of d - 2 pi n, in units of the leading weight, largest first."""
         T = temperature
         if isinstance(T, bool) or not isinstance(T, int | float) or not 0 < T < math.inf:
             raise InputError(
                 f"`temperature` is {T!r}; expected a finite number above 0, as the energy of a "
                 "Villain configuration depends on it. Ensemble.energy knows it."
             )
-        xp, turn = namespace(configurations), 2.0 * math.pi
+        xp, turn = namespace(d), 2.0 * math.pi
         # left out: terms below exp(-40) of the leading one
         most = math.ceil(0.5 + math.sqrt(0.25 + 2.1 * T / self.J))
+        d = d - turn * xp.round(d / turn)
+        yield 1.0, d
+        for n in range(1, most + 1):
+            for far in (turn * n, -turn * n):
+                yield xp.exp(-self.J / (2.0 * T) * far * (far - 2.0 * d)), d - far
 
-        def mean_square(d: Any) -> Any:  # noqa: ANN401
-            d = d - turn * xp.round(d / turn)
-            weight, total = 1.0, d * d
-            for n in range(1, most + 1):
-                for far in (turn * n, -turn * n):
-                    w = xp.exp(-self.J / (2.0 * T) * far * (far - 2.0 * d))
-                    weight, total = weight + w, total + w * (d - far) ** 2
-            return total / weight
-
-        return sum_of_bonds(mean_square, configurations, self.lattice, scale=0.5 * self.J)
+    def _derivatives(self, d: Any, temperature: float | None) -> tuple[Any, Any]:  # noqa: ANN401
+        r"""Of :math:`-T \ln \sum_n e^{-J (d - 2 \pi n)^2 / 2 T}`."""
+        weight: Any = 0.0
+        first: Any = 0.0
+        second: Any = 0.0
+        for w, x in self._images(d, temperature):
+            weight, first, second = weight + w, first + w * x, second + w * x**2
+        mean, square = first / weight, second / weight
+        K = self._law(temperature)[1]  # type: ignore[arg-type]  # checked by _images
+        return self.J * mean, self.J - self.J * K * (square - mean**2)
 
     def _law(self, temperature: float) -> kernels.Law:
         return kernels.VILLAIN, self.J / temperature, 0.0, 1

@@ -107,6 +107,10 @@ class XY(AngleModel):
         cosine = namespace(configurations).cos
         return sum_of_bonds(cosine, configurations, self.lattice, scale=-self.J)
 
+    def _derivatives(self, d: Any, temperature: float | None) -> tuple[Any, Any]:  # noqa: ANN401
+        xp = namespace(d)
+        return self.J * xp.sin(d), self.J * xp.cos(d)
+
     def _law(self, temperature: float) -> angle_models.Law:
         return angle_models.COSINE, self.J / temperature, 0.0, 1
 

@@ -21,6 +21,7 @@ from .methods import BlockCrossing, TopologicalStiffness
 from .observables import block_diagrams
 from .resampling import jackknife
 from .reweighting import OverlapError, Reweighting, reweight
+from .starts import Starts, compare_starts
 from .transition import Control, Curve, Transition
 
 __all__ = [
@@ -31,10 +32,12 @@ __all__ = [
     "OverlapError",
     "Reweighting",
     "ShortChainError",
+    "Starts",
     "TopologicalStiffness",
     "Transition",
     "binder_cumulant",
     "block_diagrams",
+    "compare_starts",
     "correlation_length",
     "detect",
     "energy",

@@ -103,13 +103,13 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
         found = crossing_transition([curves], binder.names, method=method)
         return replace(found, curves={binder.names[0]: tuple(curves.values())})
     if isinstance(ensemble.model, XY) and ensemble.model.lattice == "square":
-        helicity = Helicity(ensemble.model.J)
+        helicity = Helicity(ensemble.model)
         curves = {size: curve(helicity, size) for size in ensemble.sizes}
         found = flow_transition(
             [curves], helicity.names, method="{} over T, Kosterlitz flow over sizes"
         )
         return replace(found, curves={"helicity modulus / T": tuple(curves.values())})
-    curves = {size: curve(CorrelationLength("circle", size), size) for size in ensemble.sizes}
+    curves = {size: curve(CorrelationLength(order, size), size) for size in ensemble.sizes}
     found = flow_transition(
         [curves],
         ("correlation length",),

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from .._core.errors import InputError
 from ..lattice import XY, Ensemble
-from ..lattice.ensemble import MANIFOLDS
+from ..lattice.angle_model import AngleModel
+from ..lattice.geometry import LATTICES, shape_of
 from ..lattice.model import EffectiveModel
+from ..lattice.observables import wave_number
 from .autocorrelation import Estimate, gamma
 from .observables import Binder, CorrelationLength, Helicity, OrderParameter, columns_at
 
@@ -71,16 +73,31 @@ def specific_heat(
 
 
 def magnetisation(
-    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+    ensemble: Ensemble,
+    *,
+    size: int,
+    temperature: float,
+    harmonic: int = 1,
+    errors: Errors = gamma,
+    check: bool = True,
 ) -> Estimate:
     r"""Mean length of the order parameter, :math:`\langle |m| \rangle`.
 
     m is the mean spin; of angles and vectors the length of their mean vector; of q labels the
     length of the mean of unit vectors to the corners of a simplex,
-    :math:`|m|^2 = \frac{q}{q - 1} \sum_k (n_k - 1/q)^2` with the shares n_k of the states. So it is
-    1 in an ordered state of unit spins, and that of q = 2 is Ising's.
+    :math:`|m|^2 = \frac{q}{q - 1} \sum_k (n_k - 1/q)^2` with the shares n_k of the states; of axes
+    :math:`\frac{3}{2} \mathrm{tr}\, Q^2` with the mean Q of :math:`s s^T - 1/3`. So it is 1 in an
+    ordered state of unit spins, and that of q = 2 is Ising's.
+
+    Args:
+        ensemble, size, temperature, errors, check: As everywhere.
+        harmonic: Of angles: the spin is the direction of ``harmonic`` times the angle; 2 for the
+            order of nematics, which theta and theta + pi share.
+
+    Raises:
+        InputError: Links, whose mean is no order parameter; a harmonic of other spins than angles.
     """
-    square, _ = _moments(ensemble, size, temperature)
+    square, _ = _moments(ensemble, size, temperature, harmonic)
     return errors(lambda mean: mean, np.sqrt(square), check=check)
 
 
@@ -90,6 +107,7 @@ def susceptibility(
     size: int,
     temperature: float,
     connected: bool = True,
+    harmonic: int = 1,
     errors: Errors = gamma,
     check: bool = True,
 ) -> Estimate:
@@ -99,8 +117,9 @@ def susceptibility(
         ensemble, size, temperature, errors, check: As everywhere.
         connected: False leaves :math:`\langle |m| \rangle^2` out, as in the disordered phase, where
             it vanishes with N. m as in `magnetisation`, all its components together.
+        harmonic: As in `magnetisation`.
     """
-    square, _ = _moments(ensemble, size, temperature)
+    square, _ = _moments(ensemble, size, temperature, harmonic)
     factor = _n_sites(ensemble, size, temperature) / temperature
     if not connected:
         return errors(lambda m2: factor * m2, square, check=check)
@@ -108,33 +127,56 @@ def susceptibility(
 
 
 def binder_cumulant(
-    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+    ensemble: Ensemble,
+    *,
+    size: int,
+    temperature: float,
+    harmonic: int = 1,
+    errors: Errors = gamma,
+    check: bool = True,
 ) -> Estimate:
     r"""Binder's cumulant, :math:`1 - \langle m^4 \rangle / 3 \langle m^2 \rangle^2`.
 
     m as in `magnetisation`. 2/3 in the ordered phase; in the disordered one, where m is Gaussian
     with n components, :math:`1 - (n + 2) / 3 n`, which is 0 for n = 1.
 
+    Args:
+        ensemble, size, temperature, errors, check: As everywhere.
+        harmonic: As in `magnetisation`.
+
     Source: Binder, Z. Phys. B 43, 119 (1981).
     """
-    square, fourth = _moments(ensemble, size, temperature)
+    square, fourth = _moments(ensemble, size, temperature, harmonic)
     return errors(lambda m2, m4: 1 - m4 / (3 * m2**2), square, fourth, check=check)
 
 
 def correlation_length(
-    ensemble: Ensemble, *, size: int, temperature: float, errors: Errors = gamma, check: bool = True
+    ensemble: Ensemble,
+    *,
+    size: int,
+    temperature: float,
+    harmonic: int = 1,
+    errors: Errors = gamma,
+    check: bool = True,
 ) -> Estimate:
     r"""Second-moment correlation length over size, :math:`\xi_2 / L`.
 
-    As `lattice.second_moment_correlation_length`, on the square lattice; not of labels.
+    As `lattice.second_moment_correlation_length`, of the order parameter of `magnetisation` with
+    all its components, on the lattice of the ensemble's model. Without one the lattice is that of
+    the number of axes: the chain, the square, the cubic lattice.
+
+    Args:
+        ensemble, size, temperature, errors, check: As everywhere.
+        harmonic: As in `magnetisation`.
 
     Raises:
-        InputError: S(0) is not larger than S(2 pi / L) by more than its error, as far above T_c.
+        InputError: S(0) is not larger than S(2 pi / L) by more than its error, as far above T_c;
+            links.
     """
-    _check_square(ensemble)
-    observable = CorrelationLength(ensemble.manifold, size)
+    order, lattice = OrderParameter.of(ensemble, harmonic), _lattice(ensemble, size, temperature)
+    observable = CorrelationLength(order, size, lattice)
     columns = columns_at(ensemble, observable, size, temperature)
-    factor = 1 / (2 * size * math.sin(math.pi / size))
+    factor = 1 / (size * wave_number(size, lattice))
 
     def ratio(s0: float, s1: float) -> float:
         return factor * math.sqrt(s0 / s1 - 1) if s0 > s1 > 0 else math.nan
@@ -151,50 +193,59 @@ def helicity_modulus(
     errors: Errors = gamma,
     check: bool = True,
 ) -> Estimate:
-    r"""Helicity modulus :math:`\Upsilon` of the XY model, in the unit of J.
+    r"""Helicity modulus :math:`\Upsilon` of a model of angles, in the unit of J.
 
-    As `lattice.helicity_modulus`, mean over both axes of the square lattice.
+    Mean over the axes, by the model's ``helicity_terms``: `XY`, `Villain`, `GeneralizedXY` and
+    `FullyFrustratedXY`, on all of their lattices.
 
     Args:
         ensemble, size, temperature, errors, check: As everywhere.
-        J: Coupling; left out, that of the ensemble's `XY` model.
+        J: Coupling of the law of `XY`, for angles without a model; left out, the ensemble's model.
 
     Raises:
-        InputError: Another model or none, without J; spins that are not angles.
+        InputError: Another model or none, without J; spins that are not angles; J beside a model of
+            angles with another law.
     """
-    if ensemble.manifold != "circle" or (J is None and not isinstance(ensemble.model, XY)):
+    model = ensemble.model
+    has_law = isinstance(model, AngleModel) and not isinstance(model, XY)
+    if J is not None and ensemble.manifold == "circle" and not has_law:
+        model = XY(J, _lattice(ensemble, size, temperature))
+    elif J is not None or not isinstance(model, AngleModel):
         raise InputError(
-            f"`ensemble` has model {ensemble.model} on {ensemble.manifold!r}; expected angles of an"
-            " XY model. Cure: J=... for angles whose coupling you know."
+            f"`ensemble` has model {ensemble.model} on {ensemble.manifold!r}"
+            f"{'' if J is None else f' and J is {J!r}'}; expected angles of an XY model, or of none"
+            " and J. Cure: J=... for angles whose coupling you know."
         )
-    _check_square(ensemble)
-    J = ensemble.model.J if J is None else J  # type: ignore[union-attr]
-    columns = columns_at(ensemble, Helicity(J), size, temperature)
+    needed = temperature if isinstance(model, EffectiveModel) else None
+    columns = columns_at(ensemble, Helicity(model, needed), size, temperature)
     cosine, sine = columns[..., 0], columns[..., 1]
     return errors(lambda c, s: c - s / temperature, cosine, sine, check=check)
 
 
-def _moments(ensemble: Ensemble, size: int, temperature: float) -> tuple[Floats, Floats]:
+def _moments(
+    ensemble: Ensemble, size: int, temperature: float, harmonic: int
+) -> tuple[Floats, Floats]:
     """m^2 and m^4 of each configuration, (chain, sample)."""
-    if ensemble.manifold not in MANIFOLDS:
-        known = ", ".join(map(repr, MANIFOLDS))
-        raise InputError(
-            f"`ensemble` has manifold {ensemble.manifold!r}; expected one of {known}, whose mean is"
-            " an order parameter."
-        )
-    order = OrderParameter.of(ensemble)
+    order = OrderParameter.of(ensemble, harmonic)
     columns = columns_at(ensemble, Binder(order), size, temperature)
     unit = order.largest**2
     return columns[..., 0] / unit, columns[..., 1] / unit**2
 
 
-def _check_square(ensemble: Ensemble) -> None:
-    lattice = getattr(ensemble.model, "lattice", "square")
-    if lattice != "square":
-        raise InputError(
-            f"`ensemble` is on the lattice {lattice!r}; expected 'square', whose two axes these"
-            " formulas take for orthogonal."
-        )
+def _lattice(ensemble: Ensemble, size: int, temperature: float) -> str:
+    """The model's, or that of the number of axes."""
+    known = getattr(ensemble.model, "lattice", None)
+    if known is not None:
+        return str(known)
+    shape = ensemble.data[size][temperature].shape[2:]  # without reading a store
+    shape = shape[:-1] if ensemble.manifold == "sphere" else shape
+    for name in LATTICES[:4]:
+        if len(shape_of(name, size)) == len(shape):
+            return name
+    raise InputError(
+        f"`ensemble` has fields of {len(shape)} axes; expected 1 to 4. Cure: a model, whose lattice"
+        " is known."
+    )
 
 
 def _n_sites(ensemble: Ensemble, size: int, temperature: float) -> int:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import combinations_with_replacement
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +14,11 @@ from torch.nn import functional
 
 from .._core.errors import InputError
 from ..homology import Diagrams, cubical_persistence, field_persistence
-from ..lattice import Ensemble, helicity_terms, structure_factors
+from ..lattice import Ensemble, structure_factors
+from ..lattice._arguments import check_integer
+from ..lattice.angle_model import AngleModel
+from ..lattice.ensemble import MANIFOLDS
+from ..lattice.observables import wave_number
 from ..lie import Circle, Sphere
 from .resampling import bootstrap
 from .transition import Curve
@@ -39,6 +44,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 Columns = dict[float, Floats]
 _MOST_STATES = 256
+_WITH_ORDER = (*MANIFOLDS, "projective")
 _AT_ONCE = 2**21  # lattice sites turned into columns at a time
 
 
@@ -83,21 +89,36 @@ class OrderParameter:
     """Components whose means vanish in the disordered phase, (n, component, H, W).
 
     real: the values; discrete: the indicator of each of the q states less 1/q (of one state for
-    q = 2, as the other is its negative); circle: cosine and sine; sphere: the vector's components.
+    q = 2, as the other is its negative); circle: cosine and sine of ``harmonic`` times the angle;
+    sphere: the vector's components; projective: the tensor s s^T less its mean over all axes.
     """
 
     manifold: str
     q: int = 0
+    harmonic: int = 1
 
     @classmethod
-    def of(cls, ensemble: Ensemble) -> "OrderParameter":
+    def of(cls, ensemble: Ensemble, harmonic: int = 1) -> "OrderParameter":
         """That of an ensemble; q of labels is the model's, or one more than the largest of all.
 
         Raises:
-            InputError: More than 256 states, each of which is a component.
+            InputError: More than 256 states, each of which is a component; a harmonic of spins that
+                are not angles; links.
         """
+        if ensemble.manifold not in _WITH_ORDER:
+            known = ", ".join(map(repr, _WITH_ORDER))
+            raise InputError(
+                f"`ensemble` has manifold {ensemble.manifold!r}; expected one of {known}, whose"
+                " mean is an order parameter."
+            )
+        check_integer("harmonic", harmonic, 1)
+        if harmonic != 1 and ensemble.manifold != "circle":
+            raise InputError(
+                f"`harmonic` is {harmonic} for spins on {ensemble.manifold!r}; expected 1, as only"
+                " angles have others. Leave it out."
+            )
         if ensemble.manifold != "discrete":
-            return cls(ensemble.manifold)
+            return cls(ensemble.manifold, harmonic=harmonic)
         arrays = (
             ensemble.configurations(size=size, temperature=t)
             for size in ensemble.sizes
@@ -119,30 +140,37 @@ class OrderParameter:
 
     def blocks(self, x: NDArray[np.generic], grid: int) -> Tensor:
         """Means over square blocks of (n, H, W[, c]), float64 (n, component, grid, grid)."""
-        return torch.stack([block_field(part, grid) for part in self._components(x)], 1)
+        return torch.stack([block_field(part, grid) for part in self.components(x)], 1)
 
     @property
     def largest(self) -> float:
         """Length of the mean components where all spins are equal, and of length 1."""
+        if self.manifold == "projective":
+            return math.sqrt(2 / 3)
         if self.manifold != "discrete":
             return 1.0
         return math.sqrt((self.q - 1) / self.q) if self.q > 2 else 0.5
 
     def means(self, x: NDArray[np.generic]) -> Tensor:
         """Means over all sites, on any lattice: (n, *L[, c]) to float64 (n, component)."""
-        return torch.stack([part.flatten(1).mean(1) for part in self._components(x)], 1)
+        return torch.stack([part.flatten(1).mean(1) for part in self.components(x)], 1)
 
-    def _components(self, x: NDArray[np.generic]) -> Iterator[Tensor]:
-        """One at a time, as there may be many states, float64 (n, H, W)."""
+    def components(self, x: NDArray[np.generic]) -> Iterator[Tensor]:
+        """Fields, one at a time, as there may be many states: (n, *L[, c]) to float64 (n, *L)."""
         if self.manifold == "discrete":
             for state in range(self.q if self.q > 2 else 1):
                 yield torch.from_numpy((x == state) - 1.0 / self.q)
             return
         field = _floats(x)
         if self.manifold == "circle":
-            yield from (field.cos(), field.sin())
+            angle = self.harmonic * field
+            yield from (angle.cos(), angle.sin())
         elif self.manifold == "sphere":
             yield from field.unbind(-1)
+        elif self.manifold == "projective":
+            s = field.unbind(-1)
+            for a, b in combinations_with_replacement(range(len(s)), 2):
+                yield s[a] ** 2 - 1 / len(s) if a == b else math.sqrt(2) * s[a] * s[b]
         else:
             yield field
 
@@ -296,16 +324,21 @@ class Binder:
 
 @dataclass(frozen=True)
 class Helicity:
-    r"""Helicity modulus over temperature, :math:`\Upsilon / T`, of an XY model of coupling J."""
+    r"""Helicity modulus over temperature, :math:`\Upsilon / T`, of a model of angles.
 
-    J: float
+    ``temperature`` where its law depends on it.
+    """
+
+    model: AngleModel
+    temperature: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         return ("helicity modulus",)
 
     def columns(self, x: NDArray[np.generic]) -> Floats:
-        return torch.stack(helicity_terms(_floats(x), self.J), -1).numpy()
+        terms = self.model.helicity_terms(_floats(x), temperature=self.temperature)
+        return torch.stack(terms, -1).numpy()
 
     def values(self, mean: Floats, temperature: Floats) -> Floats:
         return np.asarray((mean[..., 0] - mean[..., 1] / temperature) / temperature)[..., None]
@@ -318,21 +351,24 @@ class CorrelationLength:
     Source: Cooper, Freedman, Preston, Nucl. Phys. B 210, 210 (1982).
     """
 
-    manifold: str
+    order: OrderParameter
     size: int
+    lattice: str = "square"
 
     @property
     def names(self) -> tuple[str, ...]:
         return ("correlation length",)
 
     def columns(self, x: NDArray[np.generic]) -> Floats:
-        return torch.stack(structure_factors(_floats(x), manifold=self.manifold), -1).numpy()
+        total: Any = 0.0
+        for part in self.order.components(x):
+            total = total + torch.stack(structure_factors(part, lattice=self.lattice), -1)
+        return np.asarray(total)
 
     def values(self, mean: Floats, temperature: Floats) -> Floats:
         ratio = np.maximum(mean[..., 0] / mean[..., 1] - 1.0, 0.0)
-        return np.asarray(np.sqrt(ratio) / (2 * self.size * math.sin(math.pi / self.size)))[
-            ..., None
-        ]
+        k = wave_number(self.size, self.lattice)
+        return np.asarray(np.sqrt(ratio) / (self.size * k))[..., None]
 
 
 def block_diagrams(ensemble: Ensemble, x: NDArray[np.generic]) -> Diagrams:
