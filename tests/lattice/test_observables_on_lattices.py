@@ -14,12 +14,15 @@ from topoml.lattice import (
     FullyFrustratedXY,
     GeneralizedXY,
     Villain,
+    half_vortices,
     helicity_modulus,
     helicity_terms,
     magnetisation,
     second_moment_correlation_length,
     simulate,
     structure_factors,
+    vortex_density,
+    vortices,
 )
 from topoml.phases import estimates
 
@@ -46,6 +49,7 @@ class Space:
                 cell = np.array([[1, 0], [-0.5, ROOT / 2]])
         origins = np.array(list(itertools.product(*map(range, shape)))) @ cell
         offsets = np.arange(basis)[:, None] * cell.sum(0) / 3
+        self.cell = cell
         self.x = (origins[:, None] + offsets).reshape(-1, len(cell))
         self.periods = np.array(shape)[:, None] * cell
         self.volume = abs(np.linalg.det(self.periods))
@@ -61,6 +65,15 @@ class Space:
             found += [(a, b, vector[a, b]) for a, b in np.argwhere(near) if a < b]
         a, b, vector = zip(*found, strict=True)
         return np.array(a), np.array(b), np.array(vector)
+
+    def around(self, centre, radius):
+        """The sites at a distance from a point, counter-clockwise."""
+        found = []
+        for n in itertools.product((-1, 0, 1), repeat=len(self.periods)):
+            d = self.x + np.array(n) @ self.periods - centre
+            near = np.isclose(np.linalg.norm(d, axis=1), radius)
+            found += [(math.atan2(*d[k, ::-1]), k) for k in np.flatnonzero(near)]
+        return [k for _, k in sorted(found)]
 
     def longest_waves(self):
         """The shortest wave vectors other than 0."""
@@ -209,6 +222,54 @@ def test_helicity_of_rings(model):
     assert abs((c - s / t).mean() - exact) > 4 * found.error  # the control: another law
 
 
+# centres of the plaquettes of a cell in its two sides, and their distance from the corners
+PLAQUETTES = {
+    "square": ([(1 / 2, 1 / 2)], math.sqrt(1 / 2), 4),
+    "triangular": ([(2 / 3, 1 / 3), (1 / 3, 2 / 3)], 1 / ROOT, 3),
+    "honeycomb": ([(2 / 3, -1 / 3)], 1.0, 6),
+}
+
+
+@pytest.mark.parametrize("lattice", PLAQUETTES)
+def test_vortices(lattice):
+    """Around the corners in space, by complex numbers; 0 in all, and turned by any angle."""
+    shape = (5, 4, 2) if lattice == "honeycomb" else (5, 4)
+    theta, space = np.random.default_rng(9).uniform(-9, 9, (6, *shape)), Space(lattice, shape)
+    centres, radius, n_corners = PLAQUETTES[lattice]
+    z = np.exp(1j * theta.reshape(6, -1))
+    expected = np.zeros((6, 5, 4, len(centres)))
+    for i, j, k in np.ndindex(5, 4, len(centres)):
+        corners = space.around((np.array([i, j]) + centres[k]) @ space.cell, radius)
+        assert len(corners) == n_corners
+        turns = np.angle(np.roll(z[:, corners], -1, 1) / z[:, corners]).sum(1)
+        expected[:, i, j, k] = np.rint(turns / (2 * np.pi))
+    if lattice != "triangular":
+        expected = expected[..., 0]
+    found = vortices(theta, lattice=lattice)
+    assert found.dtype == np.int8
+    np.testing.assert_array_equal(found, expected)
+    assert not found.reshape(6, -1).sum(1).any()
+    assert (np.abs(found).max() == 2) == (lattice == "honeycomb")
+    of_torch = vortices(torch.from_numpy(theta), lattice=lattice)
+    np.testing.assert_array_equal(of_torch, expected)
+    doubled = half_vortices(theta / 2, lattice=lattice)
+    np.testing.assert_array_equal(doubled, expected)
+    density = vortex_density(theta, lattice=lattice)
+    np.testing.assert_allclose(density, np.abs(expected).reshape(6, -1).mean(1))
+
+
+def test_chirality_of_the_triangular_antiferromagnet():
+    """Three sublattices at 120 degrees: 1 and -1, also at low temperature; disordered above."""
+    model = XY(-1.0, "triangular")
+    order = []
+    for t in (0.05, 2.0):
+        e = simulate(model, sizes=[6], temperatures=[t], samples=64, seed=0, n_jobs=1)
+        v = vortices(e.configurations(size=6, temperature=t), lattice="triangular").astype(float)
+        order.append(np.abs((v[..., 0] - v[..., 1]).mean((2, 3)) / 2).mean())
+    assert order[0] == 1.0
+    assert order[1] < 0.4
+
+
 def test_free_functions_have_a_lattice():
     theta = fields("honeycomb")
     c, s = helicity_terms(theta, 1.5, lattice="honeycomb")
@@ -230,3 +291,5 @@ def test_refusals():
         ConstrainedXY(1.0).helicity_terms(np.zeros((3, 3)))
     with pytest.raises(InputError, match="`temperature` is None; expected a finite number"):
         Villain().helicity_terms(np.zeros((3, 3)))
+    with pytest.raises(InputError, match="`lattice` is 'cubic'; expected 'square', 'triangular'"):
+        vortices(np.zeros((3, 3, 3)), lattice="cubic")

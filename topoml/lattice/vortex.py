@@ -1,4 +1,4 @@
-"""Vortices of angles on a periodic square lattice: where they are, in pairs, and what winds."""
+"""Vortices of angles on a periodic lattice: where they are, in pairs, and what winds."""
 
 import math
 from typing import Any, Generic, NamedTuple
@@ -8,6 +8,7 @@ import numpy as np
 from .._core.errors import InputError
 from .._core.optional import require
 from ._numbers import as_integers, floating, wrapped
+from .geometry import n_axes, pairs
 from .model import Array, check_field, namespace
 
 __all__ = [
@@ -48,19 +49,25 @@ class VortexPairs(NamedTuple, Generic[Array]):
     distance: Array
 
 
-def vortices(theta: Array) -> Array:
-    """Winding number of every plaquette: -1, 0 or 1.
+def vortices(theta: Array, *, lattice: str = "square") -> Array:
+    """Winding number of every plaquette: -1, 0 or 1; on the honeycomb -2 to 2.
 
     The bond differences, each wrapped to [-pi, pi], are added up counter-clockwise around the
     plaquette whose lowest corner is (i, j), that is (i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1),
     with the first lattice axis as x. They sum to 0 over the torus, exactly. A difference of exactly
     pi has no sign of its own; it takes that of the angles as they stand in [-pi, pi].
 
+    On the triangular lattice the last axis has the two triangles at (i, j), first (i, j),
+    (i + 1, j), (i + 1, j + 1), then (i, j), (i + 1, j + 1), (i, j + 1). For the antiferromagnet
+    ``XY(-1.0, "triangular")`` this is the chirality, 1 and -1 in its ground states. On the
+    honeycomb the entry (i, j) is the hexagon that both cells (i, j) and (i + 1, j - 1) belong to.
+
     Args:
-        theta: Angles (*batch, L0, L1), radians, any branch.
+        theta: Angles (*batch, L0, L1), on the honeycomb (*batch, L0, L1, 2), radians, any branch.
+        lattice: "square", "triangular" or "honeycomb".
 
     Returns:
-        int8 (*batch, L0, L1).
+        int8 (*batch, L0, L1), on the triangular lattice (*batch, L0, L1, 2).
 
     Source: Tobochnik & Chester, Phys. Rev. B 20, 3761 (1979).
 
@@ -71,32 +78,50 @@ def vortices(theta: Array) -> Array:
                [ 0,  0,  0],
                [ 0,  0,  0]], dtype=int8)
     """
-    check_field("theta", theta, " of angles")
-    xp = namespace(theta)
+    if lattice not in ("square", "triangular", "honeycomb"):
+        raise InputError(
+            f"`lattice` is {lattice!r}; expected 'square', 'triangular' or 'honeycomb', which have"
+            " plaquettes in one plane."
+        )
+    check_field("theta", theta, " of angles", n_axes=n_axes(lattice))
+    xp, roll = namespace(theta), namespace(theta).roll
     theta = wrapped(floating(theta))
-    along_x = wrapped(xp.roll(theta, -1, -2) - theta)
-    along_y = wrapped(xp.roll(theta, -1, -1) - theta)
-    charges: Array = _whole_turns(_circulation(along_x, along_y))
+    bonds = [wrapped(b - a) for a, b in pairs(theta, lattice)]
+    if lattice == "square":
+        charges: Array = _whole_turns(_circulation(*bonds))
+        return charges
+    if lattice == "triangular":
+        x, y, both = bonds
+        first = x + roll(y, -1, -2) - both
+        charges = _whole_turns(xp.stack([first, both - roll(x, -1, -1) - y], -1))
+        return charges
+    own, x, y = bonds
+    clockwise = (
+        own - roll(x, -1, -2) + roll(y - roll(own, 1, -1), -1, -2) + roll(x, (-1, 1), (-2, -1)) - y
+    )
+    charges = _whole_turns(-clockwise)
     return charges
 
 
-def vortex_density(theta: Array) -> Array:
-    """Vortices and antivortices for each plaquette, (*batch,), of angles (*batch, L0, L1)."""
-    density: Array = floating(abs(vortices(theta))).mean((-2, -1))
+def vortex_density(theta: Array, *, lattice: str = "square") -> Array:
+    """Vortices and antivortices for each plaquette, (*batch,), of angles as in `vortices`."""
+    axes = (-3, -2, -1) if lattice == "triangular" else (-2, -1)
+    density: Array = floating(abs(vortices(theta, lattice=lattice))).mean(axes)
     return density
 
 
-def half_vortices(theta: Array) -> Array:
+def half_vortices(theta: Array, *, lattice: str = "square") -> Array:
     r"""Vortices of :math:`2 \theta`, as of a nematic: a number k is a winding of theta by k / 2.
 
     A half-vortex turns theta by pi across a line where it jumps. Where theta has no such line, the
     vortices of theta are pairs of neighbouring half-vortices, or are not seen at all.
 
     Args:
-        theta: Angles (*batch, L0, L1), radians, any branch; theta and theta + pi are one state.
+        theta: Angles as in `vortices`; theta and theta + pi are one state.
+        lattice: As in `vortices`.
 
     Returns:
-        int8 (*batch, L0, L1), of sum 0 over the torus; otherwise as `vortices`.
+        int8, of sum 0 over the torus; otherwise as `vortices`.
 
     Source: Lee & Grinstein, Phys. Rev. Lett. 55, 541 (1985).
 
@@ -112,7 +137,7 @@ def half_vortices(theta: Array) -> Array:
     """
     check_field("theta", theta, " of angles")
     doubled: Array = 2.0 * floating(theta)
-    return vortices(doubled)
+    return vortices(doubled, lattice=lattice)
 
 
 def chirality(theta: Array, connection: Array) -> Array:
