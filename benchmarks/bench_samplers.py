@@ -4,9 +4,10 @@ python benchmarks/bench_samplers.py [--side 128] [--seconds 0.3] [--rounds 7]
 
 Nanoseconds for a spin visited (sweeps) or flipped (clusters) at the transition of the square
 lattice, on one thread, all in turn in one process. "bar" is what ours should stay below, or for
-"x peer" reach. The peers of Metropolis:
-  peapods  a package in Rust, float32, its temperatures run one after the other
-  numpy    a checkerboard sweep by slices
+"x peer" reach. The peers:
+  peapods  a package in Rust, float32, its temperatures run one after the other; of Metropolis, and
+           of a sweep of Metropolis with one of Swendsen and Wang, as it has no clusters alone
+  numpy    a checkerboard sweep by slices, of Metropolis and of over-relaxation
 Multispin coding gives energies and magnetisations of 64 chains, so its time includes their count
 after every sweep. Two chains: the same work by two threads, over one after the other.
 """
@@ -29,6 +30,7 @@ T_ISING = 2.0 / math.log1p(math.sqrt(2.0))
 T_XY = 0.8929
 EXACT = {8: -1.49158911, 16: -1.45306485}  # Kaufman: energy per site at T_ISING
 TEMPERATURES = np.array([T_ISING], np.float32)
+CLUSTERS = {"cluster_update_interval": 1, "cluster_mode": "sw"}
 
 
 class Checkerboard:
@@ -49,9 +51,23 @@ class Checkerboard:
             s[accepted & colour] *= -1
 
 
-def energy_of_peapods(side, sweeps):
+def over_relaxed(s):
+    """Over-relaxation in numpy: unit vectors (L, L, 2) turned about their fields, in place."""
+    parity = np.add.outer(np.arange(s.shape[0]), np.arange(s.shape[1])) % 2
+    for colour in (parity == 0, parity == 1):
+        field = np.roll(s, 1, 0) + np.roll(s, -1, 0) + np.roll(s, 1, 1) + np.roll(s, -1, 1)
+        square = (field**2).sum(-1, keepdims=True)
+        turned = 2.0 * (s * field).sum(-1, keepdims=True) / square * field - s
+        s[colour] = turned[colour]
+
+
+def energy_of_peapods(side, sweeps, **options):
     model = peapods.Ising((side, side), temperatures=TEMPERATURES)
-    return -model.sample(sweeps, sequential=True)["energies"][0]
+    return -model.sample(sweeps, sequential=True, **options)["energies"][0]
+
+
+def energy_of_peapods_clusters(side, sweeps):
+    return energy_of_peapods(side, sweeps, **CLUSTERS)
 
 
 def energy_of_numpy(side, sweeps):
@@ -68,16 +84,43 @@ def energy_of_ours(side, sweeps):
     return Ising().energy(x[sweeps // 4 :]).mean() / side**2
 
 
+def energy_of_our_clusters(side, sweeps):
+    spin, rng = Ising().ordered((side, side)), np.random.default_rng(2)
+    x, _ = Ising().sample(spin, T_ISING, 1, sweeps, rng, "swendsen-wang")
+    return Ising().energy(x[sweeps // 4 :]).mean() / side**2
+
+
 def energy_of_words(side, sweeps):
     return multispin((side, side), T_ISING, samples=sweeps // 32, seed=3, discard=1000)[0].mean()
 
 
 ENERGIES = {
     "ours": energy_of_ours,
+    "ours, clusters": energy_of_our_clusters,
     "peapods": energy_of_peapods,
+    "peapods, clusters": energy_of_peapods_clusters,
     "numpy": energy_of_numpy,
     "multispin": energy_of_words,
 }
+
+
+def compare_over_relaxation(side):
+    """Both keep the energy and turn the spins as far; sites come in another order."""
+    before, _ = warm(XY(), side, T_XY)
+    sweeps = {"ours": lambda s: xy_kernels.over_relax(s, 1), "numpy": over_relaxed}
+    turned = []
+    for sweep in sweeps.values():
+        after = before.copy()
+        sweep(after)
+        energies = [XY().energy(np.arctan2(s[..., 1], s[..., 0])) for s in (before, after)]
+        assert energies[1] == pytest.approx(energies[0], rel=1e-10)
+        turned.append((before * after).sum(-1).mean())
+    assert turned[0] == pytest.approx(turned[1], abs=0.1)
+    assert turned[0] < 0.9
+
+
+def test_over_relaxation():
+    compare_over_relaxation(16)
 
 
 @pytest.mark.parametrize("name", ENERGIES)
@@ -115,6 +158,7 @@ def functions(side):
     broken, up = np.empty((2, 64), np.int64)
     multispin_kernels.metropolis(words, probability, 500, generator)
     rotors, xy_rng = warm(XY(), side, T_XY)
+    vectors = rotors.copy()
     stack = np.empty(n + 1, np.int32)
     board = Checkerboard(side, 0)
     board.spin = spin.copy()
@@ -126,6 +170,10 @@ def functions(side):
         for _ in range(10):
             multispin_kernels.metropolis(words, probability, 1, generator)
             multispin_kernels.count(words, broken, up)
+
+    def both():  # as many sweeps, but ten of a kind a call
+        ising_kernels.metropolis(spin, 1 / T_ISING, 10, metropolis_out, rng)
+        Ising().sample(spin, T_ISING, 10, 1, rng, "swendsen-wang")
 
     def ising_clusters():
         flips["Ising"] += ising_kernels.wolff(spin, p_add, 50, out, rng)
@@ -143,6 +191,9 @@ def functions(side):
         "Ising clusters": ising_clusters,
         "XY clusters": xy_clusters,
         "over-relaxation": lambda: xy_kernels.over_relax(rotors, 10),
+        "numpy, over-relaxation": lambda: over_relaxed(vectors),
+        "both": both,
+        "peapods, both": lambda: other.sample(100, sequential=True, warmup_ratio=0.0, **CLUSTERS),
     }
     spins = {
         "Metropolis": lambda: 10 * n,
@@ -152,6 +203,9 @@ def functions(side):
         "Ising clusters": lambda: flips["Ising"] / flips["Ising calls"],
         "XY clusters": lambda: flips["XY"] / flips["XY calls"],
         "over-relaxation": lambda: 10 * n,
+        "numpy, over-relaxation": lambda: n,
+        "both": lambda: 10 * n,
+        "peapods, both": lambda: 100 * n,
     }
     return calls, spins
 
@@ -186,28 +240,30 @@ def main():
     arguments = parser.parse_args()
     for name, energy in ENERGIES.items():
         assert abs(energy(8, 40_000) - EXACT[8]) < 0.015, name
+    compare_over_relaxation(arguments.side)
     calls, spins = functions(arguments.side)
     t = in_turn(calls, seconds=arguments.seconds, rounds=arguments.rounds)
     ns = {name: 1e9 * t[name] / spins[name]() for name in calls}
+    # label, bar, the peers of the same work
     known = {
-        "Metropolis": ("Ising, Metropolis", "1.5 x peapods"),
-        "multispin": ("Ising, multispin Metropolis", "10 x peapods"),
-        "peapods": ("Ising, Metropolis, peapods", ""),
-        "numpy": ("Ising, Metropolis, numpy", ""),
-        "Ising clusters": ("Ising, Wolff", "40 ns"),
-        "XY clusters": ("XY, Wolff", "60 ns"),
-        "over-relaxation": ("XY, over-relaxation", "6 ns"),
+        "Metropolis": ("Ising, Metropolis", "1.5 x peapods", "peapods", "numpy"),
+        "multispin": ("Ising, multispin Metropolis", "10 x peapods", "peapods", "numpy"),
+        "peapods": ("Ising, Metropolis, peapods", "", None, None),
+        "numpy": ("Ising, Metropolis, numpy", "", None, None),
+        "both": ("Ising, Metropolis and Swendsen-Wang", "", "peapods, both", None),
+        "Ising clusters": ("Ising, Wolff", "40 ns", None, None),
+        "XY clusters": ("XY, Wolff", "60 ns", None, None),
+        "over-relaxation": ("XY, over-relaxation", "6 ns", None, "numpy, over-relaxation"),
     }
     rows = []
-    for name, (label, bar) in known.items():
-        compared = name in ("Metropolis", "multispin")
+    for name, (label, bar, of_peapods, of_numpy) in known.items():
         rows.append(
             {
                 "update": label,
                 "side": arguments.side,
                 "ns a spin": f"{ns[name]:.2f}",
-                "x peapods": f"{ns['peapods'] / ns[name]:.1f}" if compared else "",
-                "x numpy": f"{ns['numpy'] / ns[name]:.1f}" if compared else "",
+                "x peapods": f"{ns[of_peapods] / ns[name]:.1f}" if of_peapods else "",
+                "x numpy": f"{ns[of_numpy] / ns[name]:.1f}" if of_numpy else "",
                 "bar": bar,
             }
         )

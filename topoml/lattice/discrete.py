@@ -9,7 +9,7 @@ from .._core.errors import InputError
 from ..kernels import discrete as kernels
 from .geometry import Lattice
 
-__all__ = ["Tables", "check_states", "sample_states"]
+__all__ = ["Tables", "check_states", "sample_clusters", "sample_states"]
 
 _MOST = 127  # states, in int8
 
@@ -71,6 +71,23 @@ def sample_states(
             kernels.heat_bath(*common, field, 1, rng)
         out[i] = state
     return out, visited
+
+
+def sample_clusters(
+    lattice: Lattice, state: NDArray[np.int8], p: float, q: int, rounds: int, samples: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int8], int]:  # fmt: skip
+    """As `sample_states` by "swendsen-wang", where equal neighbours join with probability p.
+
+    Each cluster draws one of the q states.
+    """
+    flat, parent = state.reshape(-1), np.empty(state.size, np.int32)
+    out = np.empty((samples, *state.shape), np.int8)
+    for sample in range(samples):
+        words = rng.integers(0, 2**64, 4, np.uint64)
+        kernels.potts_swendsen_wang(flat, lattice.bonds, p, q, rounds, parent, words)
+        out[sample] = state
+    return out, state.size * rounds * samples
 
 
 def check_states(q: Any, least: int = 2) -> None:  # noqa: ANN401

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._core.errors import InputError
 from ..kernels import ising as kernels
-from .discrete import Tables, sample_states
+from .discrete import Tables, sample_clusters, sample_states
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs
 from .model import (
     Array,
@@ -140,6 +140,13 @@ class Ising(OnLattice):
         if square and update == "metropolis":
             kernels.metropolis(spins, self.J / temperature, rounds, out, rng)
             return out, spins.size * rounds * samples
+        if update == "swendsen-wang":  # the Potts model of two states, of coupling 2 J
+            state = (spins > 0).astype(np.int8)
+            p = -math.expm1(-2.0 * self.J / temperature)
+            lattice = lattice_of(self.lattice, spins.shape)
+            out, visited = sample_clusters(lattice, state, p, 2, rounds, samples, rng)
+            spins[...] = 2 * state - 1
+            return 2 * out - np.int8(1), visited
         tables = _tables(self.J, self.field)
         return _sample(tables, self.lattice, spins, temperature, rounds, samples, rng, update)
 

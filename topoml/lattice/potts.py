@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import discrete as kernels
-from .discrete import Tables, check_states, sample_states
+from .discrete import Tables, check_states, sample_clusters, sample_states
 from .geometry import OnLattice, check_lattice, lattice_of, n_axes, pairs
 from .model import (
     Array,
@@ -155,7 +154,7 @@ class Potts(_States):
         lattice = lattice_of(self.lattice, spins.shape)
         if update == "swendsen-wang":
             p = -math.expm1(-self.J / temperature)
-            return _swendsen_wang(spins, lattice.bonds, p, self.q, rounds, samples, rng)
+            return sample_clusters(lattice, spins, p, self.q, rounds, samples, rng)
         tables = Tables(-self.J * np.eye(self.q), np.zeros(self.q), _reflections(self.q))
         return sample_states(tables, lattice, spins, temperature, rounds, samples, rng, update)
 
@@ -250,19 +249,6 @@ class Clock(_States):
         )
         signed = np.where(2 * k > self.q, k - self.q, k)
         return (2.0 * math.pi / self.q * signed).astype(np.float32)[states], visited
-
-
-def _swendsen_wang(
-    spins: NDArray[Any], bonds: NDArray[np.int32], p: float, q: int, rounds: int, samples: int,
-    rng: np.random.Generator,
-) -> tuple[NDArray[Any], int]:  # fmt: skip
-    flat, parent = spins.reshape(-1), np.empty(spins.size, np.int32)
-    out = np.empty((samples, *spins.shape), np.int8)
-    for sample in range(samples):
-        words = rng.integers(0, 2**64, 4, np.uint64)
-        kernels.potts_swendsen_wang(flat, bonds, p, q, rounds, parent, words)
-        out[sample] = spins
-    return out, spins.size * rounds * samples
 
 
 def _reflections(q: int) -> NDArray[np.int8]:
