@@ -1,14 +1,20 @@
 """`topoml simulate` and `topoml ensemble`: a store, its state, its faults, its export."""
 
+import ctypes
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-import topoml
+import topoml as package
 from topoml._core.errors import InputError
 from topoml.cli import main
 from topoml.lattice import XY, CustomModel, Ensemble, Ising, Z2Gauge, load_npz, simulate
+
+from ..lattice.test_store import snapshot
 
 ARGUMENTS = ["--sizes", "3", "4", "--temperatures", "1.0:2.0:1.0", "--chains", "2"]
 ARGUMENTS += ["--samples", "8", "--seed", "3", "--jobs", "1"]
@@ -29,6 +35,77 @@ def test_simulate_and_resume(store, capsys):
     assert "`model` is 'xy'; expected 'ising'" in capsys.readouterr().err
     assert main(["simulate", "ice cream", *ARGUMENTS, "--out", str(store)]) == 2
     assert "`model` is 'ice cream'; expected one of " in capsys.readouterr().err
+
+
+def test_workers_of_a_scheduler(store, tmp_path, capsys):
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(processes=False, protocol="tcp", **options) as cluster:
+        out = ["--out", str(tmp_path / "d"), "--scheduler", cluster.scheduler_address]
+        assert main(["simulate", "ising", *ARGUMENTS, *out]) == 0
+        shares = [worker.state.executed_count for worker in cluster.workers.values()]
+    assert capsys.readouterr().err == ""
+    assert len(shares) == 2
+    assert min(shares) > 0
+    assert snapshot(tmp_path / "d") == snapshot(store)
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_a_disk_that_fails(jobs, topoml, tmp_path, failing_disk):
+    run = ["simulate", "xy", "--sizes", 16, "--temperatures", 1, "--chains", 2, "--samples", 16]
+    run += ["--jobs", jobs, "--out", tmp_path / "s"]
+    with failing_disk():
+        result = topoml(*run)
+    result.refused(f"`store` is '{tmp_path / 's'}', which cannot be written (File too large)")
+    assert topoml(*run, "--resume").code == 0
+    assert topoml("ensemble", "verify", tmp_path / "s").out == "whole\n"
+
+
+READ_ONLY = """
+import sys
+from topoml.cli import main
+for out in sys.argv[1:3]:
+    print(main(["simulate", "ising", *sys.argv[3:], "--out", out, "--resume"]))
+"""
+
+
+def without_privileges():
+    """Root may write anywhere: take that (CAP_DAC_OVERRIDE) from the program to be run."""
+    ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities")
+def test_a_disk_that_is_read_only(store, tmp_path):
+    (store / "L3" / "done" / "c" / "0" / "0" / "0").unlink()
+    home = tmp_path / "home"
+    home.mkdir()
+    new = home / "new"
+    files = [store / "zarr.json", *store.rglob("zarr.json"), store, home]
+    before = snapshot(store)
+    for file in files:
+        file.chmod(0o555)
+    command = [sys.executable, "-c", READ_ONLY, store, new, *ARGUMENTS]
+    run = subprocess.run(command, capture_output=True, text=True, preexec_fn=without_privileges)
+    for file in files:
+        file.chmod(0o755)
+    assert run.stdout == "2\n2\n"
+    begun, new = run.stderr.splitlines()
+    assert begun.startswith(f"topoml: error: `store` is '{store}', which is read-only; expected")
+    assert new.startswith(
+        f"topoml: error: `store` is '{home / 'new'}', which cannot be written (Perm"
+    )
+    assert snapshot(store) == before
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_folder_with_other_files(resume, topoml, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    result = topoml("simulate", "ising", *ARGUMENTS, "--out", tmp_path, *resume)
+    result.refused(repr(str(tmp_path)), "a folder with other files; expected a new or empty folder")
+    result = topoml("simulate", "ising", *ARGUMENTS, "--out", tmp_path / "thesis.tex", *resume)
+    result.refused(repr(str(tmp_path / "thesis.tex")), "a file; expected a new or empty folder")
+    assert snapshot(tmp_path) == {Path("thesis.tex"): b"years of work"}
 
 
 def test_info(store, capsys):
@@ -137,7 +214,7 @@ def test_detect_reads_stores_and_files(store, tmp_path, capsys, monkeypatch):
         seen.append(ensemble)
         raise InputError("enough")
 
-    monkeypatch.setattr(topoml.phases, "detect", detect)
+    monkeypatch.setattr(package.phases, "detect", detect)
     np.savetxt(tmp_path / "a.txt", [[1.0, 1, -1, 1, 1], [2.0, 1, 1, 1, 1]])
     for target in (store, tmp_path / "a.txt"):
         assert main(["detect", str(target)]) == 2
@@ -159,7 +236,7 @@ class TestGrid:
     def test_all_combinations(self, tmp_path, capsys):
         values = ["--set", "field=0.0,0.5", "--set", "J=1,2"]
         assert main(["simulate", "ising", *ARGUMENTS, *values, "--out", str(tmp_path / "g")]) == 0
-        found = topoml.lattice.open_grid(tmp_path / "g")
+        found = package.lattice.open_grid(tmp_path / "g")
         assert set(found) == {Ising(J=J, field=h) for J in (1, 2) for h in (0.0, 0.5)}
         assert capsys.readouterr().out.count("Ensemble(model=Ising") == 4
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from topoml._core.errors import InputError
-from topoml.lattice import Ising, from_arrays, load_npz, save_npz, simulate
+from topoml.lattice import Ising, from_arrays, load, load_npz, save_npz, simulate
 from topoml.lattice.store import move_new
 
 SPINS = np.array([[[1, -1], [1, 1]], [[-1, -1], [1, -1]]], np.int8)
@@ -43,6 +43,11 @@ def header(text, version=(1, 0)):
     text = text.ljust(117) + "\n"
     length = struct.pack("<H" if version == (1, 0) else "<I", len(text))
     return b"\x93NUMPY" + bytes(version) + length + text.encode()
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("unpickled",))
 
 
 def refused(path, message, **options):
@@ -196,14 +201,29 @@ class TestRefusals:
         refused(tmp_path / "a.npz", "one key twice")
 
     def test_objects_are_not_unpickled(self, tmp_path):
-        class Bomb:
-            def __reduce__(self):
-                return (pytest.fail, ("unpickled",))
-
-        path = tmp_path / "a.npz"
+        """Nor where an array, or a pickle, is the whole file: numpy.load takes both."""
         data = header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }")
-        members(path, configurations=data + pickle.dumps(Bomb()), temperature=npy(T))
+        data += pickle.dumps(Bomb())
+        path = members(tmp_path / "a.npz", configurations=data, temperature=npy(T))
         refused(path, "Python objects, which are never unpickled")
+        for content in (data, pickle.dumps(Bomb())):
+            (tmp_path / "b.npy").write_bytes(content)
+            with pytest.raises(pytest.fail.Exception, match="unpickled"):
+                np.load(tmp_path / "b.npy", allow_pickle=True)
+            refused(tmp_path / "b.npy", "cannot be read .*expected an .npz file")
+            with pytest.raises(InputError, match=r"expected a name that ends in \.npz"):
+                load(tmp_path / "b.npy")
+
+    def test_links_out_of_the_folder(self, tmp_path):
+        (tmp_path / "inside").mkdir()
+        write(tmp_path / "secret.npz")
+        link = tmp_path / "inside" / "a.npz"
+        link.symlink_to(tmp_path / "secret.npz")
+        refused(link, "is a link out of its folder, which is not followed")
+        write(tmp_path / "inside" / "b.npz")
+        link.unlink()
+        link.symlink_to("b.npz")
+        assert load_npz(link).sizes == (2,)
 
     def test_two_files_of_one_size(self, tmp_path):
         a, b = write(tmp_path / "a.npz"), write(tmp_path / "b.npz")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import tracemalloc
 
@@ -80,6 +81,46 @@ def test_arrays_that_are_not_as_we_make_them(store, change):
     edited(store / "L4" / "configurations" / "zarr.json", change)
     refused(store, "L4/configurations/zarr.json does not fit the store")
     assert verify(store) == ("L4/configurations/zarr.json does not fit the store",)
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("unpickled",))
+
+
+UNPICKLING = {"id": "pickle", "protocol": 5}
+
+
+def pickled(folder, codec):
+    """An array of Zarr 2, which has codecs that unpickle."""
+    folder.mkdir(parents=True)
+    about = {
+        "zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|i1", "fill_value": 0,
+        "order": "C", "compressor": None, "filters": None,
+    }  # fmt: skip
+    (folder / ".zarray").write_text(json.dumps(about | codec))
+    (folder / "0").write_bytes(pickle.dumps(Bomb()))
+
+
+@pytest.mark.parametrize("codec", [{"filters": [UNPICKLING]}, {"compressor": UNPICKLING}])
+def test_pickles_of_zarr_2(codec, store, tmp_path, monkeypatch):
+    """As a store, and as an array of one, with what newer versions of numcodecs forbid."""
+    monkeypatch.setattr(numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
+    pickled(tmp_path / "a", codec)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / ".zgroup").write_text('{"zarr_format": 2}')
+    pickled(tmp_path / "b" / "L4" / "configurations", codec)
+    for path in (tmp_path / "a", tmp_path / "b"):
+        refused(path, "which is no store")
+        for use in (verify, lambda path: simulate(Ising(), **CASE, n_jobs=1, store=path)):
+            with pytest.raises(InputError, match=r"is no store|a folder with other files"):
+                use(path)
+    shutil.rmtree(store / "L4" / "configurations")
+    pickled(store / "L4" / "configurations", codec)
+    refused(store, "L4/configurations/zarr.json is missing")
+    assert verify(store) == ("L4/configurations/zarr.json is missing",)
+    with pytest.raises(pytest.fail.Exception, match="unpickled"):  # control: what it would do
+        numcodecs.get_codec(dict(UNPICKLING)).decode((tmp_path / "a" / "0").read_bytes())
 
 
 @pytest.mark.parametrize(

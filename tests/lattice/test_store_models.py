@@ -18,9 +18,12 @@ from topoml.lattice import (
     Ensemble,
     Heisenberg,
     Ising,
+    Phi4,
     PlusMinusJ,
     Potts,
+    SquareIce,
     SU2Gauge,
+    U1Gauge,
     Villain,
     Z2Gauge,
     open_units,
@@ -28,6 +31,8 @@ from topoml.lattice import (
     verify,
 )  # fmt: skip
 from topoml.lattice.catalogue import known_model, model_key, models, named_model, parameters
+
+from .test_store import snapshot
 
 CASE = {"sizes": [3], "temperatures": [1.5, 0.7], "samples": 14, "seed": 4, "n_chains": 2}
 
@@ -92,6 +97,7 @@ SLOW = [
     (XY(), "wolff", "random"),
     (Z2Gauge(), None, "random"),
     (SU2Gauge(), None, "ordered"),
+    (U1Gauge(dim=2), "hmc", "random"),
     (Links(kind="uint8"), "redraw", "random"),
     (Links(2, "float32"), "redraw", "ordered"),
 ]
@@ -130,6 +136,41 @@ def test_bits_are_those_of_memory(model, update, start, tmp_path, monkeypatch):
     assert ("magnetisation" in dataset) == (expected is not None)
     if expected is not None:  # up to the rounding of float32 cosines
         np.testing.assert_allclose(dataset.magnetisation[1], expected, atol=1e-6)
+
+
+WARM = {"sizes": [4], "temperatures": [3.0], "samples": 16, "seed": 4, "n_chains": 4}
+FAMILIES = [
+    *((Ising(), None), (Potts(q=3), None), (XY(), None), (Heisenberg(), None)),
+    *((SquareIce(), None), (Z2Gauge(), None), (Phi4(kappa=0.2, lam=0.5), None)),
+    pytest.param(U1Gauge(dim=2), "hmc", marks=pytest.mark.long),
+]
+each_family = pytest.mark.parametrize(("model", "update"), FAMILIES, ids=str)
+
+
+@each_family
+def test_bits_do_not_depend_on_the_number_of_threads(model, update):
+    first, *others = [simulate(model, **WARM, update=update, n_jobs=n_jobs) for n_jobs in (1, 2, 4)]
+    x = first.configurations(size=4, temperature=3.0)
+    assert len(np.unique(x.reshape(16, -1), axis=0)) > 8
+    for other in others:
+        np.testing.assert_array_equal(other.configurations(size=4, temperature=3.0), x)
+    assert [other.thinning for other in others] == [first.thinning] * 2
+
+
+@pytest.mark.long
+@each_family
+def test_bytes_do_not_depend_on_the_number_of_processes(model, update, tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "_UNIT_BYTES", 1 << 10)
+
+    def stored(n_jobs):
+        path = tmp_path / f"{n_jobs}"
+        simulate(model, **WARM, update=update, n_jobs=n_jobs, store=path)
+        return snapshot(path)
+
+    first = stored(1)
+    assert len(first) > 20
+    assert stored(2) == first
+    assert stored(4) == first
 
 
 def magnetisations(model, x):

@@ -1,5 +1,6 @@
 """Runs of several processes that are stopped, or lose a worker: no orphans, the same bits."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -13,10 +14,13 @@ import numpy as np
 import psutil
 import pytest
 
+import topoml.lattice.fill as fill
 import topoml.lattice.store as stores
 import topoml.lattice.workers as workers
 from topoml._core.errors import InputError, TopomlError
 from topoml.lattice import Ensemble, Ising, simulate, verify
+
+from .test_store import snapshot
 
 pytestmark = pytest.mark.slow  # statistical, or processes
 
@@ -47,10 +51,10 @@ ARGUMENTS = ["simulate", "ising", "--sizes", "16", "--temperatures", "2.0", "2.5
 ARGUMENTS += ["--seed", "1"]
 
 
-def begun(path, *, samples, jobs):
+def begun(path, *options, samples):
     """A run that has written some units, and its workers."""
     command = [sys.executable, "-c", COMMAND, *ARGUMENTS, "--samples", str(samples)]
-    command += ["--jobs", str(jobs), "--out", str(path)]
+    command += [*map(str, options), "--out", str(path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
     while not list(path.glob("L16/done/c/*/*/*")):
@@ -60,10 +64,8 @@ def begun(path, *, samples, jobs):
     return process, psutil.Process(process.pid).children(recursive=True)
 
 
-@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
-def test_a_signal_ends_it_all_and_says_how_to_go_on(number, jobs, tmp_path):
-    process, children = begun(tmp_path / "s", samples=40_000_000, jobs=jobs)
-    assert (len(children) >= 2) == (jobs == 2)
+def check_ends(process, number, path):
+    """At once, with two lines."""
     start = time.perf_counter()
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
@@ -72,19 +74,59 @@ def test_a_signal_ends_it_all_and_says_how_to_go_on(number, jobs, tmp_path):
     interrupted, go_on = err.splitlines()
     assert interrupted == "topoml: interrupted"
     assert go_on.startswith("go on with: topoml simulate ising --sizes 16 ")
-    assert go_on.endswith(f"--out {tmp_path / 's'} --resume")
+    assert go_on.endswith(f"--out {path} --resume")
+    return go_on
+
+
+@pytest.mark.parametrize(
+    ("number", "jobs"),
+    [
+        (signal.SIGINT, 2),
+        (signal.SIGTERM, 2),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.long),
+    ],
+)
+def test_a_signal_ends_it_all_and_says_how_to_go_on(number, jobs, tmp_path):
+    process, children = begun(tmp_path / "s", "--jobs", jobs, samples=40_000_000)
+    assert (len(children) >= 2) == (jobs == 2)
+    check_ends(process, number, tmp_path / "s")
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
 
 
 @pytest.mark.long
 def test_a_killed_worker_costs_its_last_call_alone(tmp_path):
-    process, children = begun(tmp_path / "s", samples=8000, jobs=2)
+    process, children = begun(tmp_path / "s", "--jobs", 2, samples=8000)
     worker = next(child for child in children if "--process-name" in child.cmdline())
     worker.kill()
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     same_as_memory(tmp_path / "s", {**CASE, "samples": 8000})
+
+
+def test_a_second_process_is_refused_and_harms_nothing(tmp_path):
+    """The first one stands still meanwhile, so that every byte is compared."""
+    path, case = tmp_path / "s", {**CASE, "samples": 8000}
+    process, _ = begun(path, "--jobs", 1, samples=case["samples"])
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    go_on = threading.Timer(10.0, process.send_signal, [signal.SIGCONT])  # if the second one waits
+    go_on.start()
+    try:
+        before = snapshot(path)
+        start = time.perf_counter()
+        with pytest.raises(InputError, match="which another run is filling; expected one") as e:
+            simulate(Ising(), **case, n_jobs=1, store=path)
+        assert time.perf_counter() - start < 1.0
+        assert "\n" not in str(e.value)
+        after = snapshot(path)
+    finally:
+        go_on.cancel()
+        process.send_signal(signal.SIGCONT)
+    assert after == before
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    same_as_memory(path, case)
 
 
 @dataclass(frozen=True)
@@ -116,12 +158,34 @@ def distributed():
     return pytest.importorskip("distributed")
 
 
-def test_dask_workers_fill_the_same_store(distributed, tmp_path):
+@pytest.fixture
+def address(distributed):
+    """Of a scheduler whose two workers are threads of this process."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(processes=False, protocol="tcp", **options) as cluster:
-        assert cluster.scheduler_address.startswith("tcp://")
-        simulate(Ising(), **CASE, store=tmp_path / "s", scheduler=cluster.scheduler_address)
+        yield cluster.scheduler_address
+
+
+def test_dask_workers_fill_the_same_store(address, tmp_path):
+    assert address.startswith("tcp://")
+    simulate(Ising(), **CASE, store=tmp_path / "s", scheduler=address)
     same_as_memory(tmp_path / "s")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_a_run_with_a_scheduler(number, address, tmp_path):
+    """Its workers live on, and what they are at meanwhile does no harm."""
+    path, case = tmp_path / "s", {**CASE, "samples": 40_000}
+    with pytest.MonkeyPatch.context() as patch:  # a call of a worker is one unit
+        patch.setattr(fill, "fill_chain", functools.partial(fill.fill_chain, seconds=0.0))
+        process, children = begun(path, "--scheduler", address, samples=case["samples"])
+        assert children == []
+        assert f"--scheduler {address} " in check_ends(process, number, path)
+        left = {unit[1:3] for unit in stores.unfinished(path, stores.attributes(path))}
+    assert len(left) == 8  # no chain is at its end
+    simulate(Ising(), **case, store=path, scheduler=address)
+    same_as_memory(path, case)
 
 
 def test_a_scheduler_that_is_not_there(distributed, tmp_path, monkeypatch):
