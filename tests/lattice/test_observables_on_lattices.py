@@ -157,7 +157,7 @@ CASES += [(GeneralizedXY(0.3, 3, lattice), generalized) for lattice in ("square"
 CASES += [(Villain(1.2, lattice), villain) for lattice in ("square", "cubic", "honeycomb")]
 
 
-@pytest.mark.parametrize(("model", "law"), CASES, ids=str)
+@pytest.mark.parametrize(("model", "law"), CASES, ids=[str(model) for model, _ in CASES])
 def test_helicity_is_the_answer_to_a_twist(model, law):
     """First and second derivatives of the energy by a field along each axis of space."""
     shape = SHAPES[model.lattice]
@@ -275,7 +275,7 @@ def test_free_functions_have_a_lattice():
     c, s = helicity_terms(theta, 1.5, lattice="honeycomb")
     found = helicity_modulus(theta, 0.9, 1.5, lattice="honeycomb")
     assert float(found) == pytest.approx(c.mean() - s.mean() / 0.9, rel=1e-12)
-    np.testing.assert_array_equal(c, XY(1.5, "honeycomb").helicity_terms(theta)[0])
+    np.testing.assert_allclose(c, XY(1.5, "honeycomb").helicity_terms(theta)[0], rtol=1e-13)
 
 
 def test_refusals():
@@ -286,10 +286,29 @@ def test_refusals():
     with pytest.raises(InputError, match="expected L x L x L with L of at least 2"):
         structure_factors(np.ones((2, 4, 4, 3)), lattice="cubic")
     with pytest.raises(InputError, match="expected L x L x 2 with L of at least 2"):
-        structure_factors(np.ones((4, 4, 4)), lattice="honeycomb")
+        structure_factors(np.ones((4, 5, 2)), lattice="honeycomb")
     with pytest.raises(InputError, match=r"^`model` is ConstrainedXY.*two derivatives"):
         ConstrainedXY(1.0).helicity_terms(np.zeros((3, 3)))
     with pytest.raises(InputError, match="`temperature` is None; expected a finite number"):
         Villain().helicity_terms(np.zeros((3, 3)))
     with pytest.raises(InputError, match="`lattice` is 'cubic'; expected 'square', 'triangular'"):
         vortices(np.zeros((3, 3, 3)), lattice="cubic")
+    for shape in [(10, 6, 6), (4, 4, 3), (4, 4, 1)]:  # no honeycomb, whose cells have two sites
+        for use in (
+            XY(lattice="honeycomb").helicity_terms,
+            lambda x: magnetisation(x, lattice="honeycomb"),
+            lambda x: vortices(x, lattice="honeycomb"),
+        ):
+            with pytest.raises(InputError, match=r"expected \(L0, L1, 2\), two sites a cell"):
+                use(np.zeros(shape))
+    with pytest.raises(InputError, match=r"^`theta` is of type list"):
+        helicity_terms([[0.0]])
+
+
+def test_integers_are_angles_too():
+    theta = np.random.default_rng(1).integers(0, 200, (3, 4, 4), np.uint8)
+    for given in (theta, torch.from_numpy(theta)):
+        found = helicity_terms(given, 0.5)
+        expected = helicity_terms(theta.astype(float), 0.5)
+        np.testing.assert_allclose(np.stack([np.asarray(x) for x in found]), expected, rtol=1e-12)
+    assert not np.any(helicity_terms(theta, 0.0))

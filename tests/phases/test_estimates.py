@@ -10,11 +10,13 @@ from tests.lattice import oracles
 from topoml._core.errors import InputError
 from topoml.lattice import (
     XY,
+    ConstrainedXY,
     Ensemble,
     FullyFrustratedXY,
     Ising,
     LebwohlLasher,
     Potts,
+    SquareIce,
     Villain,
     from_arrays,
     helicity_modulus,
@@ -209,7 +211,7 @@ class TestOtherLattices:
         found = estimates.correlation_length(e, size=6, temperature=1.0)
         assert found.value == pytest.approx(float(length))
         five = Ensemble({2: {1.0: np.ones((8, 100, 2, 2, 2, 2, 2))}}, "real")
-        with pytest.raises(InputError, match="has fields of 5 axes; expected 1 to 4"):
+        with pytest.raises(InputError, match="has fields of 5 axes and no model; expected 1 to 4"):
             estimates.correlation_length(five, size=2, temperature=1.0)
 
     def test_villain_and_frustrated(self):
@@ -221,8 +223,30 @@ class TestOtherLattices:
         c, s = FullyFrustratedXY().helicity_terms(x)
         found = estimates.helicity_modulus(replace(e, model=FullyFrustratedXY()), **at)
         assert found.value == pytest.approx(c.mean() - s.mean())
-        with pytest.raises(InputError, match=r"and J is 1\.0; expected angles of an XY model"):
+        with pytest.raises(
+            InputError, match=r"`J` is 1\.0 for an ensemble of Villain.*Leave it out"
+        ):
             estimates.helicity_modulus(e, **at, J=1.0)
+        hard = replace(e, model=ConstrainedXY(1.0))
+        with pytest.raises(
+            InputError, match=r"^`ensemble` has model ConstrainedXY.*; expected ang"
+        ):
+            estimates.helicity_modulus(hard, **at)
+
+    def test_by_its_name(self):
+        """Of data without a model, or a model that was lost."""
+        x, e = other("triangular")
+        at = {"size": 6, "temperature": 1.0, "lattice": "triangular"}
+        length = second_moment_correlation_length(x, manifold="circle", lattice="triangular")
+        assert estimates.correlation_length(e, **at).value == pytest.approx(float(length))
+        modulus = helicity_modulus(x, 1.0, 2.0, lattice="triangular")
+        found = estimates.helicity_modulus(e, **at, J=2.0)
+        assert found.value == pytest.approx(float(modulus))
+        with pytest.raises(InputError, match="`lattice` is 'kagome'"):
+            estimates.correlation_length(e, **{**at, "lattice": "kagome"})
+        ice = simulate(SquareIce(), sizes=[2], temperatures=[1.0], samples=80, seed=0, n_jobs=1)
+        with pytest.raises(InputError, match="whose spins are not at the sites of a lattice"):
+            estimates.correlation_length(ice, size=2, temperature=1.0)
 
 
 class TestHarmonics:
@@ -265,6 +289,9 @@ class TestHarmonics:
         length = second_moment_correlation_length(q, manifold="sphere", lattice="cubic")
         found = estimates.correlation_length(e, **at)
         assert found.value == pytest.approx(float(length))
+        bare = replace(e, model=None)  # three components are no axis of the lattice
+        assert estimates.correlation_length(bare, **at) == found
+        assert estimates.susceptibility(bare, **at) == estimates.susceptibility(e, **at)
 
     def test_correlation_length_of_labels(self):
         """That of the unit vectors to the corners of a simplex."""

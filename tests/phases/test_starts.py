@@ -53,7 +53,7 @@ def test_stores(tmp_path):
     assert sorted(p.name for p in (tmp_path / "both").iterdir()) == ["cold", "hot"]
     hot = Ensemble.open(tmp_path / "both" / "hot")
     expected = simulate(
-        Ising(), sizes=[4], temperatures=[2.0], samples=1600, seed=6, start="random", n_jobs=1
+        Ising(), sizes=[4], temperatures=[2.0], samples=1600, seed=11, start="random", n_jobs=1
     )
     x = expected.configurations(size=4, temperature=2.0)
     np.testing.assert_array_equal(hot.configurations(size=4, temperature=2.0), x)
@@ -67,3 +67,8 @@ def test_errors_and_refusals():
         compare_starts(Ising(), **{**run, "samples": 80})
     with pytest.raises(InputError, match="`seed` is -1"):
         compare_starts(Ising(), **{**run, "seed": -1})
+    for wrong in (None, "0", True):
+        with pytest.raises(InputError, match=f"`seed` is {wrong!r}; expected an integer"):
+            compare_starts(Ising(), **{**run, "seed": wrong})
+    with pytest.raises(InputError, match="`temperatures` is"):
+        compare_starts(Ising(), **{**run, "temperatures": 2.0})

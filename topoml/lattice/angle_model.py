@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._core.errors import InputError
 from ..kernels import angle_models as kernels
+from ._numbers import floating
 from .geometry import OnLattice, bond_vectors, lattice_of, n_axes, pairs, site_volume
 from .model import Array, cast_like, check_field, check_update, namespace
 
@@ -47,7 +48,7 @@ class AngleModel(OnLattice, ABC):
         """The first and the second of the energy of a bond, by its angle d."""
         raise InputError(
             f"`model` is {self!r}; expected one whose bond energy has two derivatives, which the"
-            " helicity modulus is made of."
+            " helicity modulus is made of, as XY."
         )
 
     def _bond_angles(self, theta: Array) -> Iterator[Array]:
@@ -65,8 +66,9 @@ class AngleModel(OnLattice, ABC):
                   \hat e_{ij} \Big|^2
 
         with the bond energies V, the unit vectors :math:`\hat e` along the bonds and the volume V
-        (area, length) of the lattice in d dimensions, bonds of length 1: on every planar lattice
-        the modulus jumps at T_BKT from 2 T / pi to 0.
+        (area, length) of the lattice in d dimensions, bonds of length 1: where vortices unbind,
+        the modulus of a planar lattice jumps from 2 T / pi to 0, where half-vortices do, from
+        8 T / pi.
 
         Args:
             configurations: Angles (*batch, *shape), radians; numpy in, numpy out, and a torch
@@ -74,7 +76,8 @@ class AngleModel(OnLattice, ABC):
             temperature: That of the weight, for `Villain` alone, whose bond energy depends on it.
 
         Returns:
-            c in the unit of J and s in its square, each (*batch,), in the dtype of the angles.
+            c in the unit of J and s in its square, each (*batch,), in the dtype of the angles,
+            float64 for integers.
 
         Raises:
             InputError: A model whose bond energy has no derivatives (`ConstrainedXY`).
@@ -89,10 +92,12 @@ class AngleModel(OnLattice, ABC):
         """
         n, float64 = n_axes(self.lattice), namespace(configurations).float64
         check_field("configurations", configurations, " of angles", n_axes=n)
+        lattice_of(self.lattice, tuple(configurations.shape[configurations.ndim - n :]))
+        theta = floating(configurations)
         vectors = bond_vectors(self.lattice)
         curvature: Any = 0.0
         current: list[Any] = [0.0] * vectors.shape[1]
-        for d, vector in zip(self._bond_angles(configurations), vectors.tolist(), strict=True):
+        for d, vector in zip(self._bond_angles(theta), vectors.tolist(), strict=True):
             first, second = self._derivatives(d, temperature)
             axes = tuple(range(configurations.ndim - n, d.ndim))
             curvature = curvature + second.sum(axes, dtype=float64)
@@ -101,8 +106,8 @@ class AngleModel(OnLattice, ABC):
         square = reduce(operator.add, (total**2 for total in current))
         sites = self.n_sites(tuple(configurations.shape[configurations.ndim - n :]))
         volume = len(current) * (sites * site_volume(self.lattice))
-        c: Array = cast_like(curvature / volume, configurations)
-        s: Array = cast_like(square / volume, configurations)
+        c: Array = cast_like(curvature / volume, theta)
+        s: Array = cast_like(square / volume, theta)
         return c, s
 
     def _width(self, temperature: float, z: int) -> float:

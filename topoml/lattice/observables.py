@@ -12,7 +12,7 @@ import numpy as np
 
 from .._core.errors import InputError
 from ._numbers import floating
-from .geometry import check_lattice, longest_waves, n_axes, shape_of
+from .geometry import check_lattice, lattice_of, longest_waves, n_axes, shape_of
 from .model import Array, check_field, namespace
 from .xy import XY
 
@@ -87,18 +87,21 @@ def helicity_terms(theta: Array, J: float = 1.0, *, lattice: str = "square") -> 
     .. math:: c = \frac{J}{N} \sum_{\langle ij \rangle_x} \cos(\theta_i - \theta_j), \qquad
               s = \frac{J^2}{N} \Big[ \sum_{\langle ij \rangle_x} \sin(\theta_i - \theta_j) \Big]^2
 
-    so that the modulus is <c> - <s> / T. Other lattices and models: `XY.helicity_terms`, which
-    every model of angles has.
+    so that the modulus is <c> - <s> / T. Of other laws: ``helicity_terms`` of `Villain`,
+    `GeneralizedXY` and `FullyFrustratedXY`.
 
     Args:
         theta: Angles (*batch, *shape), radians.
-        J: Coupling, not 0.
+        J: Coupling.
         lattice: As for `XY`.
 
     Returns:
         c in the unit of J and s in its square, each (*batch,).
     """
-    return XY(J, lattice).helicity_terms(theta)
+    check_lattice(lattice)
+    check_field("theta", theta, " of angles", n_axes=n_axes(lattice))
+    c, s = XY(1.0, lattice).helicity_terms(theta)
+    return J * c, J**2 * s
 
 
 def helicity_modulus(
@@ -115,7 +118,7 @@ def helicity_modulus(
     Args:
         theta: Angles (*batch, *shape), radians, all at one temperature.
         temperature: In the unit of J.
-        J: Coupling, not 0.
+        J: Coupling.
         lattice: As for `XY`; the modulus is that of an area, with bonds of length 1.
 
     Returns:
@@ -218,7 +221,7 @@ def second_moment_correlation_length(
 
 
 def wave_number(size: int, lattice: str = "square") -> float:
-    r"""The smallest k of a lattice in the unit of the inverse side of a cell, of its Laplacian.
+    r"""The smallest k in the unit of the inverse side of a cell, as the Laplacian of cells has it.
 
     :math:`2 \sin(\pi / L)`, on the triangular and honeycomb lattices
     :math:`(4 / \sqrt 3) \sin(\pi / L)`.
@@ -238,6 +241,9 @@ def _components(configurations: Array, manifold: str, lattice: str) -> list[Any]
     n = n_axes(lattice)
     check_field("configurations", configurations, n_axes=n)
     x = floating(configurations)
+    end = x.ndim - (manifold == "sphere")
+    if end >= n:
+        lattice_of(lattice, tuple(x.shape[end - n : end]))  # (..., 2) on the honeycomb
     if manifold == "sphere":
         if x.ndim < n + 1:
             sides = ", ".join(f"L{axis}" for axis in range(n))

@@ -8,7 +8,7 @@ import numpy as np
 from .._core.errors import InputError
 from .._core.optional import require
 from ._numbers import as_integers, floating, wrapped
-from .geometry import n_axes, pairs
+from .geometry import lattice_of, n_axes, pairs
 from .model import Array, check_field, namespace
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class VortexPositions(NamedTuple, Generic[Array]):
-    """Vortices of a batch, one row each, sorted by sample, then in C order.
+    """Vortices of a batch on the square lattice, one row each, by sample, then in C order.
 
     ``sample`` (n,) int64 is the flat C-order number in the batch; ``position`` (n, 2) float64 the
     centre of the plaquette in lattice spacings, (i + 1/2, j + 1/2); ``charge`` (n,) int64.
@@ -37,7 +37,7 @@ class VortexPositions(NamedTuple, Generic[Array]):
 
 
 class VortexPairs(NamedTuple, Generic[Array]):
-    """Vortices of a batch, each with an antivortex, one row a pair, sorted by sample.
+    """Vortices of a batch on the square lattice with an antivortex each, one row a pair, by sample.
 
     ``sample`` (n,) int64; ``vortex`` and ``antivortex`` (n, 2) float64, centres of plaquettes in
     lattice spacings; ``distance`` (n,) float64, the shortest on the torus.
@@ -84,6 +84,7 @@ def vortices(theta: Array, *, lattice: str = "square") -> Array:
             " plaquettes in one plane."
         )
     check_field("theta", theta, " of angles", n_axes=n_axes(lattice))
+    lattice_of(lattice, tuple(theta.shape[theta.ndim - n_axes(lattice) :]))
     xp, roll = namespace(theta), namespace(theta).roll
     theta = wrapped(floating(theta))
     bonds = [wrapped(b - a) for a, b in pairs(theta, lattice)]
@@ -227,7 +228,7 @@ def winding_numbers(theta: Array) -> tuple[Array, Array]:
 
 
 def vortex_positions(charges: Array) -> VortexPositions[Array]:
-    """Where the vortices and antivortices are.
+    """Where the vortices and antivortices of a square lattice are.
 
     Args:
         charges: Integers (*batch, L0, L1), one a plaquette, as `vortices` gives them, or
@@ -257,7 +258,8 @@ def vortex_positions(charges: Array) -> VortexPositions[Array]:
 
 
 def vortex_pairs(charges: Array) -> VortexPairs[Array]:
-    r"""Vortices matched with antivortices, at the least sum of distances on the torus.
+    r"""Vortices of a square lattice matched with antivortices, at the least sum of distances on
+    the torus.
 
     The optimal matching :math:`\min_\pi \sum_k d(v_k, a_{\pi(k)})` with the Euclidean distance,
     each coordinate taken the shorter way around. A vortex of charge q counts q times. No gradient;

@@ -86,7 +86,8 @@ def yardstick(ensemble: Ensemble, *, n_replicates: int = 200, seed: int = 0) -> 
 
     Scalars, labels, vectors: crossings of Binder's cumulant. Angles of a known XY coupling: the
     helicity modulus with the fit of the flow; other angles: :math:`\xi_2 / L` with its own,
-    :math:`.750691 + .21243 / (\ln L + C)`, which needs no Hamiltonian.
+    :math:`.750691 + .21243 / (\ln L + C)`, which needs no Hamiltonian; both axes are taken for
+    orthogonal, as these constants are of the square torus.
     """
     _check_planar(ensemble)
     order = OrderParameter.of(ensemble)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core.errors import InputError
-from ..lattice import XY, Ensemble
+from ..lattice import XY, ConstrainedXY, Ensemble
 from ..lattice.angle_model import AngleModel
-from ..lattice.geometry import LATTICES, shape_of
+from ..lattice.geometry import LATTICES, check_lattice
 from ..lattice.model import EffectiveModel
 from ..lattice.observables import wave_number
 from .autocorrelation import Estimate, gamma
@@ -156,24 +156,27 @@ def correlation_length(
     size: int,
     temperature: float,
     harmonic: int = 1,
+    lattice: str | None = None,
     errors: Errors = gamma,
     check: bool = True,
 ) -> Estimate:
     r"""Second-moment correlation length over size, :math:`\xi_2 / L`.
 
     As `lattice.second_moment_correlation_length`, of the order parameter of `magnetisation` with
-    all its components, on the lattice of the ensemble's model. Without one the lattice is that of
-    the number of axes: the chain, the square, the cubic lattice.
+    all its components.
 
     Args:
         ensemble, size, temperature, errors, check: As everywhere.
         harmonic: As in `magnetisation`.
+        lattice: Left out, that of the ensemble's model, or without one that of the number of axes:
+            the chain, the square, the cubic lattice.
 
     Raises:
         InputError: S(0) is not larger than S(2 pi / L) by more than its error, as far above T_c;
-            links.
+            links; a model without a lattice of spins (`SquareIce`).
     """
-    order, lattice = OrderParameter.of(ensemble, harmonic), _lattice(ensemble, size, temperature)
+    order = OrderParameter.of(ensemble, harmonic)
+    lattice = _lattice(ensemble, size, temperature, lattice)
     observable = CorrelationLength(order, size, lattice)
     columns = columns_at(ensemble, observable, size, temperature)
     factor = 1 / (size * wave_number(size, lattice))
@@ -190,6 +193,7 @@ def helicity_modulus(
     size: int,
     temperature: float,
     J: float | None = None,
+    lattice: str | None = None,
     errors: Errors = gamma,
     check: bool = True,
 ) -> Estimate:
@@ -201,20 +205,26 @@ def helicity_modulus(
     Args:
         ensemble, size, temperature, errors, check: As everywhere.
         J: Coupling of the law of `XY`, for angles without a model; left out, the ensemble's model.
+        lattice: Of the angles beside J; left out, as in `correlation_length`.
 
     Raises:
         InputError: Another model or none, without J; spins that are not angles; J beside a model of
             angles with another law.
     """
     model = ensemble.model
-    has_law = isinstance(model, AngleModel) and not isinstance(model, XY)
-    if J is not None and ensemble.manifold == "circle" and not has_law:
-        model = XY(J, _lattice(ensemble, size, temperature))
-    elif J is not None or not isinstance(model, AngleModel):
+    has_law = isinstance(model, AngleModel)
+    if has_law and not isinstance(model, XY) and J is not None:
         raise InputError(
-            f"`ensemble` has model {ensemble.model} on {ensemble.manifold!r}"
-            f"{'' if J is None else f' and J is {J!r}'}; expected angles of an XY model, or of none"
-            " and J. Cure: J=... for angles whose coupling you know."
+            f"`J` is {J!r} for an ensemble of {model!r}, which has a law of its own; expected None."
+            " Leave it out."
+        )
+    if J is not None and ensemble.manifold == "circle":
+        model = XY(J, _lattice(ensemble, size, temperature, lattice))
+    if not isinstance(model, AngleModel) or isinstance(model, ConstrainedXY):
+        raise InputError(
+            f"`ensemble` has model {ensemble.model} on {ensemble.manifold!r}; expected angles of an"
+            " XY model, of Villain, GeneralizedXY or FullyFrustratedXY, whose bond energies have"
+            " derivatives. Cure: J=... for angles whose coupling you know."
         )
     needed = temperature if isinstance(model, EffectiveModel) else None
     columns = columns_at(ensemble, Helicity(model, needed), size, temperature)
@@ -232,24 +242,35 @@ def _moments(
     return columns[..., 0] / unit, columns[..., 1] / unit**2
 
 
-def _lattice(ensemble: Ensemble, size: int, temperature: float) -> str:
-    """The model's, or that of the number of axes."""
-    known = getattr(ensemble.model, "lattice", None)
-    if known is not None:
+def _lattice(ensemble: Ensemble, size: int, temperature: float, lattice: str | None) -> str:
+    """The given one, or the model's, or without a model that of the number of axes."""
+    if lattice is not None:
+        check_lattice(lattice)
+        return lattice
+    if ensemble.model is not None:
+        known = getattr(ensemble.model, "lattice", None)
+        if known is None:
+            raise InputError(
+                f"`ensemble` is of {ensemble.model!r}, whose spins are not at the sites of a"
+                " lattice; expected one whose are."
+            )
         return str(known)
+    n = len(_site_axes(ensemble, size, temperature))
+    if n > 4:
+        raise InputError(
+            f"`ensemble` has fields of {n} axes and no model; expected 1 to 4. Cure: lattice=..."
+        )
+    return LATTICES[n - 1]
+
+
+def _site_axes(ensemble: Ensemble, size: int, temperature: float) -> tuple[int, ...]:
+    """The shape of a configuration without a model, less the components of its spins."""
     shape = ensemble.data[size][temperature].shape[2:]  # without reading a store
-    shape = shape[:-1] if ensemble.manifold == "sphere" else shape
-    for name in LATTICES[:4]:
-        if len(shape_of(name, size)) == len(shape):
-            return name
-    raise InputError(
-        f"`ensemble` has fields of {len(shape)} axes; expected 1 to 4. Cure: a model, whose lattice"
-        " is known."
-    )
+    return tuple(shape[:-1] if ensemble.manifold in ("sphere", "projective") else shape)
 
 
 def _n_sites(ensemble: Ensemble, size: int, temperature: float) -> int:
-    shape = ensemble.data[size][temperature].shape[2:]  # without reading a store
     if ensemble.model is None:
-        return math.prod(shape[:-1] if ensemble.manifold == "sphere" else shape)
+        return math.prod(_site_axes(ensemble, size, temperature))
+    shape = ensemble.data[size][temperature].shape[2:]
     return int(ensemble.model.n_sites(shape[: len(shape) - len(ensemble.model.components)]))

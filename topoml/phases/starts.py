@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..lattice import simulate
+from ..lattice._arguments import check_integer
 from ..lattice.model import Model
 from .autocorrelation import Estimate, gamma
 from .estimates import Errors, energy
@@ -64,7 +65,7 @@ def compare_starts(
     Args:
         model, size, temperatures, samples, n_chains, update, n_jobs, progress: As in `simulate`,
             ``samples`` for each temperature and start.
-        seed: As in `simulate`; the hot start takes ``seed + 1``.
+        seed: Non-negative integer; the cold start runs on ``2 * seed``, the hot one on the next.
         store: A folder for the stores "cold" and "hot", which resume as those of `simulate` do.
         errors, check: As in `phases.energy`.
 
@@ -84,11 +85,12 @@ def compare_starts(
         >>> found.agree, abs(found.gap - model.latent_heat) < 4 * found.error
         (False, True)
     """
-    ts = list(temperatures)
+    ts = list(temperatures) if isinstance(temperatures, Iterable) else temperatures
+    seed = check_integer("seed", seed, 0)
     found: list[dict[float, Estimate]] = []
     for k, start in enumerate(("ordered", "random")):
         ensemble = simulate(
-            model, sizes=[size], temperatures=ts, samples=samples, seed=seed + k,
+            model, sizes=[size], temperatures=ts, samples=samples, seed=2 * seed + k,
             n_chains=n_chains, update=update, start=start, n_jobs=n_jobs, progress=progress,
             store=None if store is None else os.path.join(store, ("cold", "hot")[k]),
         )  # fmt: skip
