@@ -23,7 +23,7 @@ hypothesis.settings.load_profile(
 
 
 def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="also what is marked long: an hour")
+    parser.addoption("--long", action="store_true", help="also what is marked long: four hours")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -48,3 +48,13 @@ def failing_disk():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture
+def one_thread():
+    """Threads of torch only wait for one another on fields this small."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

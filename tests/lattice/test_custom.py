@@ -20,15 +20,7 @@ from topoml.phases import detect
 from . import oracles
 from .test_phi4 import ring
 
-pytestmark = pytest.mark.slow  # statistical, or processes
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]  # statistical, or processes
 
 
 def xy_sites(theta):

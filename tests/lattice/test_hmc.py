@@ -24,19 +24,10 @@ from topoml.lie import SU
 
 from . import oracles
 
-pytestmark = pytest.mark.slow  # statistical, or processes
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]  # statistical, or processes
 
 EULER = Integrator(kicks=(1.0, 0.0), drifts=(1.0,))  # symplectic, not reversible
 F64 = torch.float64
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Threads of torch only wait for one another on fields this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def seeded(seed):

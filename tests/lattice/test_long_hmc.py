@@ -13,23 +13,15 @@ from . import oracles
 from .test_hmc import F64, half_trace, rotors, run, su3_log_z, wilson
 from .test_phi4 import ladder, moments, ring
 
-pytestmark = pytest.mark.long
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("one_thread")]
 
 
 def agrees(per_chain, exact, relative=1e-3):
-    """Within 5 errors, and these at most ``relative`` of the exact value."""
+    """Within 4 errors, and these at most ``relative`` of the exact value."""
     per_chain = np.asarray(per_chain, float)
     error = per_chain.std(ddof=1) / np.sqrt(len(per_chain))
     assert error <= relative * abs(exact), error / exact
-    return abs(per_chain.mean() - exact) < 5 * error
+    return abs(per_chain.mean() - exact) < 4 * error
 
 
 @pytest.mark.parametrize(("size", "t"), [(2, 0.5), (2, 0.8929), (3, 0.5), (3, 0.8929)])

@@ -1,4 +1,7 @@
-"""Vector spins and ice, longer: energies to 1e-3, updates against each other, Lieb's entropy."""
+"""Vector spins and ice, longer: energies to 1e-3, updates against each other, Lieb's entropy.
+
+`pytest --long`; 3 minutes of one core together (172 s measured).
+"""
 
 import itertools
 import math
@@ -45,7 +48,7 @@ def check(energies, mean, variance):
     [(kind, update) for kind in (Heisenberg, LebwohlLasher) for update in kind.updates],
 )
 def test_rings(kind, update, lattice, shape, rings, own, pair):
-    """56 cases, 4 minutes of one core together."""
+    """56 cases."""
     f, t = (linear, 0.8) if kind is Heisenberg else (p2, 0.6)
     mean, variance, _ = exact.ring(f, t, rings)
     work = LONGER if lattice in ("chain", "honeycomb") else LONG
@@ -56,7 +59,7 @@ def test_rings(kind, update, lattice, shape, rings, own, pair):
 @pytest.mark.parametrize("update", ChiralMagnet.updates)
 @pytest.mark.parametrize(("lattice", "shape", "steps", "own"), TWISTED)
 def test_three_twisted_spins(lattice, shape, steps, own, update, kind):
-    """36 cases, 2 minutes of one core together."""
+    """36 cases."""
     model, t = ChiralMagnet(D=0.9, B=0.5, lattice=lattice, kind=kind), 0.7
     d = np.array(steps) if kind == "bulk" else np.cross([0, 0, 1], steps)
 
@@ -82,7 +85,7 @@ def test_three_twisted_spins(lattice, shape, steps, own, update, kind):
     ids=str,
 )
 def test_updates_agree(model, size, temperature):
-    """Energy, its square and |m|^2 (of axes: |Q|^2) by all updates; 5 minutes together."""
+    """Energy, its square and |m|^2 (of axes: |Q|^2) by all updates."""
     found = {}
     for update in model.updates:
         e = simulate(model, sizes=[size], temperatures=[temperature], samples=16 * 1000, seed=3,
@@ -115,7 +118,7 @@ def skyrmions(x):
 
 @pytest.mark.parametrize("kind", ["bulk", "interfacial"])
 def test_skyrmions(kind):
-    """Cooled in a field, a film of chiral magnet holds skyrmions, in a strong one none; 20 s.
+    """Cooled in a field, a film of chiral magnet holds skyrmions, in a strong one none.
 
     With B up their cores point down, so that the charge is negative, of either sign of D.
     """
@@ -132,7 +135,7 @@ def test_skyrmions(kind):
 
 @pytest.mark.parametrize("update", SquareIce.updates)
 def test_all_states_of_four_by_four(update):
-    """Ice of 4 x 4 sites: 2970 states, each as often as any other; 20 s."""
+    """Ice of 4 x 4 sites: 2970 states, each as often as any other."""
     n_states = round(math.exp(exact.log_z((4, 4), 1.0, 1.0, 1.0)))
     count = Counter()
     rounds = 10 if update == "long loop" else 40
@@ -148,7 +151,7 @@ def test_all_states_of_four_by_four(update):
 
 @pytest.mark.parametrize("update", SquareIce.updates)
 def test_entropy_by_integration(update):
-    """ln W of ice on 8 x 8 sites: (ln 2) / N + the energy of the F model over 1 / T; a minute.
+    """ln W of ice on 8 x 8 sites: (ln 2) / N + the energy of the F model over 1 / T.
 
     Against the trace of the transfer matrix, 0.4484, which Lieb's 1.5 ln(4 / 3) = 0.4315 exceeds by
     what a torus adds to ln Z, 1.079 / N.

@@ -1,6 +1,6 @@
-"""Planar spins against exact values at small errors; about 2 minutes of one core (130 s measured).
+"""Planar spins against exact values at small errors; about 4 minutes of one core.
 
-    pytest tests/lattice/test_long_xy.py -n 0
+    pytest tests/lattice/test_long_xy.py --long -n 0
 
 Energies and helicity moduli to 1e-3 of their value, specific heats to 1e-2, and no further from the
 exact value than four standard errors, which come from the scatter of 64 independent chains.
@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from scipy.special import iv
 
-from topoml.lattice import XY, FullyFrustratedXY, GeneralizedXY, Villain, helicity_terms, simulate
+from topoml.lattice import (
+    XY,
+    ConstrainedXY,
+    FullyFrustratedXY,
+    GeneralizedXY,
+    Villain,
+    helicity_terms,
+    simulate,
+)
 
 from . import angle_oracles as oracles
 from .oracles import XY_TORI
@@ -122,3 +130,52 @@ def test_fully_frustrated():
         agrees(((4 * e - mean) ** 2).mean(1), variance, 1e-2)
     _, e = chains(FullyFrustratedXY(), 8, 1e-3, 6400, 27)
     agrees(e.mean(1), -math.sqrt(2.0) + 1e-3 / 2 * (1 - 1 / 64), 1e-3, 1e-5)
+
+
+def constrained_by_rejection(delta, n_draws, rng):
+    """Angles (n, 3, 3) of which all 18 bonds are within delta, uniform.
+
+    Those of a tree of 8 bonds are drawn there; what the other 10 forbid is left out.
+    """
+    step = rng.uniform(-delta, delta, (n_draws, 3, 3))
+    theta = np.cumsum(step, axis=1)
+    theta[:, :, 1:] = theta[:, :, :1] + np.cumsum(step[:, :, 1:], axis=2)
+    for axis in (1, 2):
+        d = oracles.wrapped(theta - np.roll(theta, 1, axis))
+        theta = theta[(np.abs(d) <= delta).all((1, 2))]
+    return theta
+
+
+def bonds_and_vortices(theta):
+    """Of angles (n, 3, 3) the means of the cosines of bonds and of second neighbours, and of the
+    share of plaquettes with a vortex."""
+    d = [oracles.wrapped(np.roll(theta, -1, axis) - theta) for axis in (1, 2)]
+    around = d[0] + np.roll(d[1], -1, 1) - np.roll(d[0], -1, 2) - d[1]
+    second = theta - np.roll(theta, (1, 1), (1, 2))
+    every = np.cos(d[0]), np.cos(d[1]), np.cos(second), np.abs(around) > np.pi
+    return np.array([x.mean() for x in every])
+
+
+def settled(found, exact, precisions):
+    """Whether both agree, (chain, number) each, of enough precision."""
+    errors = [x.std(0, ddof=1) / math.sqrt(len(x)) for x in (found, exact)]
+    for error in errors:
+        assert (error <= precisions * np.abs(exact.mean(0))).all()
+    return (np.abs(found.mean(0) - exact.mean(0)) <= 4 * np.hypot(*errors)).all()
+
+
+@pytest.mark.parametrize("delta", [1.775, 2.2, 2.4])
+def test_constrained(delta):
+    """3 x 3 sites against rejection; above 2 pi / 3 the angles may wind. 1 % of delta fails."""
+    rng, draws = np.random.default_rng(28), []
+    while sum(map(len, draws)) < 500_000:
+        draws.append(constrained_by_rejection(delta, 500_000, rng))
+    parts = np.array_split(np.concatenate(draws), N_CHAINS)
+    n = 4 if delta > 2.3 else 3  # vortices are rare below
+    exact = np.array([bonds_and_vortices(part) for part in parts])[:, :n]
+    precisions = np.array([1e-3, 1e-3, 2e-3, 1e-2])[:n]
+    for factor, updates in ((1.0, ConstrainedXY.updates), (1.01, ["metropolis"])):
+        for update in updates:
+            x, _ = chains(ConstrainedXY(factor * delta), 3, 1.0, N_CHAINS * 40_000, 29, update)
+            found = np.array([bonds_and_vortices(one.astype(float)) for one in x])[:, :n]
+            assert settled(found, exact, precisions) == (factor == 1.0)

@@ -17,18 +17,10 @@ from topoml.lattice.phi4 import _width
 
 from . import oracles
 
-pytestmark = pytest.mark.slow  # statistical, or processes
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]  # statistical, or processes
 
 UPDATES = ("wolff", "metropolis", "hmc")
 COMPILED = UPDATES[:2]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def chains(model, shape, temperature, samples, n_chains, seed, update):
