@@ -242,6 +242,8 @@ class TestOtherLattices:
         modulus = helicity_modulus(x, 1.0, 2.0, lattice="triangular")
         found = estimates.helicity_modulus(e, **at, J=2.0)
         assert found.value == pytest.approx(float(modulus))
+        with pytest.raises(InputError, match="`lattice` is 'triangular' without J"):
+            estimates.helicity_modulus(e, **at)
         with pytest.raises(InputError, match="`lattice` is 'kagome'"):
             estimates.correlation_length(e, **{**at, "lattice": "kagome"})
         ice = simulate(SquareIce(), sizes=[2], temperatures=[1.0], samples=80, seed=0, n_jobs=1)

@@ -165,15 +165,9 @@ def structure_factors(
     waves = []
     for steps in longest_waves(lattice):
         along = tuple(axis for axis in range(n) if steps[axis])
-        angle = (
-            2.0
-            * math.pi
-            * sum(
-                steps[axis] * x
-                for axis, x in zip(along, np.indices([sides[a] for a in along]), strict=True)
-            )
-            / size
-        )
+        places = np.indices([sides[axis] for axis in along])
+        turns = sum(steps[axis] * x for axis, x in zip(along, places, strict=True))
+        angle = 2.0 * math.pi * turns / size
         pair = [xp.asarray(f(angle), dtype=parts[0].dtype, **device) for f in (np.cos, np.sin)]
         waves.append(([a - n for a in range(n) if a not in along], len(along), pair))
     sites = math.prod(sides)

@@ -209,14 +209,18 @@ def helicity_modulus(
 
     Raises:
         InputError: Another model or none, without J; spins that are not angles; J beside a model of
-            angles with another law.
+            angles with another law; a lattice without J.
     """
     model = ensemble.model
-    has_law = isinstance(model, AngleModel)
-    if has_law and not isinstance(model, XY) and J is not None:
+    if isinstance(model, AngleModel) and not isinstance(model, XY) and J is not None:
         raise InputError(
             f"`J` is {J!r} for an ensemble of {model!r}, which has a law of its own; expected None."
             " Leave it out."
+        )
+    if J is None and lattice is not None:
+        raise InputError(
+            f"`lattice` is {lattice!r} without J; expected both, as that of a model is known. Leave"
+            " it out, or give J=..."
         )
     if J is not None and ensemble.manifold == "circle":
         model = XY(J, _lattice(ensemble, size, temperature, lattice))
